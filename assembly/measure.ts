@@ -1,0 +1,201 @@
+// What range setting and error figures need: extremes, histograms, squared errors, moments (docs/math.md, equations 9 to 14).
+// Sums run in SUM_LANES float64 accumulators that the caller keeps in memory between calls, so chunks do not change them.
+
+import { F32_ABS, F32_INF } from "./lanes";
+import { Step } from "./walk";
+
+// @ts-ignore: decorator
+@inline
+function isFiniteBits(bits: u32): bool {
+  return (bits & F32_ABS) < F32_INF;
+}
+
+/** Lowers load(mins) and raises load(maxs) by n values, passing over NaN and infinities; 1 if there is an infinity. */
+function extremesRun(x: usize, n: i32, mins: usize, maxs: usize): i32 {
+  let low0 = v128.load32_splat(mins);
+  let high0 = v128.load32_splat(maxs);
+  let low1 = low0;
+  let high1 = high0;
+  let i: i32 = 0;
+  // pmin and pmax keep their first operand when the second is NaN
+  for (; i + 8 <= n; i += 8) {
+    const a = v128.load(x + (<usize>i << 2));
+    const b = v128.load(x + (<usize>i << 2), 16);
+    low0 = f32x4.pmin(low0, a);
+    high0 = f32x4.pmax(high0, a);
+    low1 = f32x4.pmin(low1, b);
+    high1 = f32x4.pmax(high1, b);
+  }
+  const low = f32x4.pmin(low0, low1);
+  const high = f32x4.pmax(high0, high1);
+  const lo = min(min(f32x4.extract_lane(low, 0), f32x4.extract_lane(low, 1)),
+    min(f32x4.extract_lane(low, 2), f32x4.extract_lane(low, 3)));
+  const hi = max(max(f32x4.extract_lane(high, 0), f32x4.extract_lane(high, 1)),
+    max(f32x4.extract_lane(high, 2), f32x4.extract_lane(high, 3)));
+  let found = 0;
+  if (lo == -Infinity || hi == Infinity) {
+    i = 0; // an infinity was met: again, one by one
+  } else {
+    store<f32>(mins, lo);
+    store<f32>(maxs, hi);
+  }
+  for (; i < n; i++) found |= extremesOne(x + (<usize>i << 2), mins, maxs);
+  return found;
+}
+
+// @ts-ignore: decorator
+@inline
+function extremesOne(x: usize, low: usize, high: usize): i32 {
+  const v = load<f32>(x);
+  const abs = reinterpret<u32>(v) & F32_ABS;
+  if (abs >= F32_INF) return i32(abs == F32_INF);
+  if (v < load<f32>(low)) store<f32>(low, v);
+  if (v > load<f32>(high)) store<f32>(high, v);
+  return 0;
+}
+
+/** The extremes of each scale's values; `scales` are the minima, `zeros` the maxima. */
+export class Extremes extends Step {
+  // @ts-ignore: decorator
+  @inline get inputSize(): i32 { return 4; }
+  // @ts-ignore: decorator
+  @inline get outputSize(): i32 { return 0; }
+  // @ts-ignore: decorator
+  @inline run(x: usize, y: usize, count: i32, lanes: i32, scales: usize, zeros: usize, lo: i32, hi: i32): i32 {
+    if (lanes == 1) return extremesRun(x, count, scales, zeros);
+    let found = 0;
+    for (let i: usize = 0; i < <usize>count; i++) found |= extremesOne(x + (i << 2), scales + (i << 2), zeros + (i << 2));
+    return found;
+  }
+}
+
+/** counts[0] += infinities, counts[1] += NaNs (u32). */
+export function count_f32_u32(x: usize, counts: usize, n: i32): void {
+  let infinities: u32 = 0;
+  let nans: u32 = 0;
+  for (let i: i32 = 0; i < n; i++) {
+    const abs = load<u32>(x + (<usize>i << 2)) & F32_ABS;
+    infinities += u32(abs == F32_INF);
+    nans += u32(abs > F32_INF);
+  }
+  store<u32>(counts, load<u32>(counts) + infinities);
+  store<u32>(counts, load<u32>(counts, 4) + nans, 4);
+}
+
+/** counts[bits >>> 16] += 1 for each finite value (65,536 u32): a bin is sign, exponent and seven bits of mantissa. */
+export function histogram_f32_u32(x: usize, counts: usize, n: i32): void {
+  for (let i: i32 = 0; i < n; i++) {
+    const bits = load<u32>(x + (<usize>i << 2));
+    if (!isFiniteBits(bits)) continue;
+    const at = counts + <usize>((bits >> 16) << 2);
+    store<u32>(at, load<u32>(at) + 1);
+  }
+}
+
+/** counts[bits & 0xffff] += 1 for each value of the bin `bin` of histogram_f32_u32 (65,536 u32). */
+export function histogram_f32_u32_bin(x: usize, counts: usize, n: i32, bin: u32): void {
+  for (let i: i32 = 0; i < n; i++) {
+    const bits = load<u32>(x + (<usize>i << 2));
+    if (bits >> 16 != bin) continue;
+    const at = counts + <usize>((bits & 0xffff) << 2);
+    store<u32>(at, load<u32>(at) + 1);
+  }
+}
+
+/**
+ * sums[i mod 8] += (x - y)^2, in float64. With `weights` (0: none) each square is multiplied by its weight.
+ * `n` is a multiple of 8 in every call but the last.
+ */
+export function square_error_f32_f64(x: usize, y: usize, weights: usize, sums: usize, n: i32): void {
+  let i: i32 = 0;
+  let s0 = v128.load(sums), s1 = v128.load(sums, 16), s2 = v128.load(sums, 32), s3 = v128.load(sums, 48);
+  for (; i + 8 <= n; i += 8) {
+    const at = <usize>i << 2;
+    s0 = f64x2.add(s0, squares2(x + at, y + at, weights ? weights + at : 0));
+    s1 = f64x2.add(s1, squares2(x + at + 8, y + at + 8, weights ? weights + at + 8 : 0));
+    s2 = f64x2.add(s2, squares2(x + at + 16, y + at + 16, weights ? weights + at + 16 : 0));
+    s3 = f64x2.add(s3, squares2(x + at + 24, y + at + 24, weights ? weights + at + 24 : 0));
+  }
+  v128.store(sums, s0);
+  v128.store(sums, s1, 16);
+  v128.store(sums, s2, 32);
+  v128.store(sums, s3, 48);
+  for (let lane: usize = 0; i < n; i++, lane += 8) {
+    const at = <usize>i << 2;
+    const d = <f64>load<f32>(x + at) - <f64>load<f32>(y + at);
+    const weight = weights ? <f64>load<f32>(weights + at) : 1;
+    store<f64>(sums + lane, load<f64>(sums + lane) + d * d * weight);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function squares2(x: usize, y: usize, weights: usize): v128 {
+  const a = f64x2.promote_low_f32x4(v128.load64_zero(x));
+  const b = f64x2.promote_low_f32x4(v128.load64_zero(y));
+  const d = f64x2.sub(a, b);
+  const squares = f64x2.mul(d, d);
+  return weights ? f64x2.mul(squares, f64x2.promote_low_f32x4(v128.load64_zero(weights))) : squares;
+}
+
+/**
+ * Squared errors of finite values, apart: sums[0..7] of clipped values (v > hi or v < lo), sums[8..15] of the others,
+ * sums[16..23] of x^2; sums[24] counts the clipped, sums[25] the finite values. `n` is a multiple of 8 but in the last call.
+ */
+export function split_error_f32_f64(x: usize, y: usize, v: usize, sums: usize, n: i32, lo: f32, hi: f32): void {
+  let clipped = 0;
+  let finite = 0;
+  for (let i: i32 = 0; i < n; i++) {
+    const at = <usize>i << 2;
+    if (!isFiniteBits(load<u32>(x + at))) continue;
+    const value = <f64>load<f32>(x + at);
+    const d = value - <f64>load<f32>(y + at);
+    const lane = sums + (<usize>(i & 7) << 3);
+    const beyond = load<f32>(v + at) > hi || load<f32>(v + at) < lo;
+    const part = beyond ? lane : lane + 64;
+    store<f64>(part, load<f64>(part) + d * d);
+    store<f64>(lane, load<f64>(lane, 128) + value * value, 128);
+    clipped += i32(beyond);
+    finite++;
+  }
+  store<f64>(sums, load<f64>(sums, 192) + <f64>clipped, 192);
+  store<f64>(sums, load<f64>(sums, 200) + <f64>finite, 200);
+}
+
+/** sums[i mod 8] += x (degree 1) or (x - mean)^2 (degree 2) over finite values, in float64. */
+export function moment_f32_f64(x: usize, sums: usize, n: i32, mean: f64, degree: i32): void {
+  for (let i: i32 = 0; i < n; i++) {
+    if (!isFiniteBits(load<u32>(x + (<usize>i << 2)))) continue;
+    const d = <f64>load<f32>(x + (<usize>i << 2)) - mean;
+    const lane = sums + (<usize>(i & 7) << 3);
+    store<f64>(lane, load<f64>(lane) + (degree == 1 ? d : d * d));
+  }
+}
+
+/** Sum of p log(p / q) over n float64 pairs with p > 0, natural logarithm: the same last bit in every host. */
+export function divergence_f64_f64(p: usize, q: usize, n: i32): f64 {
+  let sum: f64 = 0;
+  for (let i: i32 = 0; i < n; i++) {
+    const a = load<f64>(p + (<usize>i << 3));
+    if (a > 0) sum += a * log_f64(a / load<f64>(q + (<usize>i << 3)));
+  }
+  return sum;
+}
+
+const LN2: f64 = 0.6931471805599453;
+
+/**
+ * The natural logarithm of a positive normal number, to 2 units in the last place: engines differ in theirs.
+ *
+ *     x = 2^k m, sqrt(1/2) <= m < sqrt(2), s = (m - 1) / (m + 1):  log x = k log 2 + 2 (s + s^3/3 + s^5/5 + ...)
+ */
+export function log_f64(x: f64): f64 {
+  const bits = reinterpret<u64>(x);
+  const above = i64((bits & 0x000fffffffffffff) >= 0x0006a09e667f3bcd); // the mantissa of sqrt(2)
+  const k = i64(bits >> 52) - 1023 + above;
+  const m = reinterpret<f64>((bits & 0x000fffffffffffff) | (<u64>(1023 - above) << 52));
+  const s = (m - 1) / (m + 1);
+  let sum: f64 = 0;
+  for (let n = 23; n > 1; n -= 2) sum = (sum + 1 / <f64>n) * s * s;
+  return <f64>k * LN2 + 2 * (s + s * sum);
+}

@@ -1,0 +1,218 @@
+// Checks of arguments. Every error sentence is made here: it names what was expected and what came.
+
+import { type CustomFloat, FORMATS, type FloatFormat, type Format, type FormatRow } from "./formats.ts";
+
+/** Any array that a caller may hand over as numbers. */
+type Numbers = ArrayLike<number>;
+
+/** A short text for a value in an error sentence. */
+export function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${(value as unknown as Numbers).length})`;
+  if (Array.isArray(value)) {
+    const shown = value.slice(0, 8).map(describe).join(", ");
+    return `[${shown}${value.length > 8 ? ", ..." : ""}]`;
+  }
+  if (value !== null && typeof value === "object") return value.constructor?.name ?? "an object";
+  return String(value);
+}
+
+/** `"name" expected wanted, got value`, as a TypeError. */
+export function typeError(name: string, wanted: string, value: unknown): TypeError {
+  return new TypeError(`"${name}" expected ${wanted}, got ${describe(value)}`);
+}
+
+/** `"name" expected wanted, got value`, as a RangeError. */
+export function rangeError(name: string, wanted: string, value: unknown): RangeError {
+  return new RangeError(`"${name}" expected ${wanted}, got ${describe(value)}`);
+}
+
+/** The error of a NaN where no NaN can be. */
+export function nanError(name: string, index: number, format: string): RangeError {
+  return new RangeError(`"${name}" holds NaN at index ${index}, which ${format} cannot represent`);
+}
+
+/** The error of a combination of options. */
+export function conflict(name: string, other: string, why: string): TypeError {
+  return new TypeError(`"${name}" and "${other}" exclude each other: ${why}`);
+}
+
+/** Checks that `options` is a plain object with known keys only, and returns it. */
+export function checkOptions<T extends object>(options: T | undefined, known: readonly string[], of: string): T {
+  if (options === undefined) return {} as T;
+  if (options === null || typeof options !== "object" || Array.isArray(options) || ArrayBuffer.isView(options)) {
+    throw typeError("options", `an object for ${of}`, options);
+  }
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      throw new TypeError(`unknown option "${key}" of ${of}; expected ${known.map((k) => `"${k}"`).join(", ")}`);
+    }
+  }
+  return options;
+}
+
+/** Checks one of a few words. */
+export function checkWord<const W extends string>(value: unknown, words: readonly W[], name: string): W {
+  if (words.includes(value as W)) return value as W;
+  throw rangeError(name, words.map((w) => `"${w}"`).join(" or "), value);
+}
+
+/** Checks an optional boolean. */
+export function checkFlag(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== "boolean") throw typeError(name, "true or false", value);
+}
+
+/** Checks an integer of lo..hi. */
+export function checkInteger(value: unknown, lo: number, hi: number, name: string): number {
+  if (typeof value !== "number") throw typeError(name, `an integer of ${lo}..${hi}`, value);
+  if (!Number.isInteger(value) || value < lo || value > hi) throw rangeError(name, `an integer of ${lo}..${hi}`, value);
+  return value;
+}
+
+/** Checks that a typed array is one of `kinds` and that its buffer is still there. */
+export function checkArray<T extends ArrayBufferView>(
+  value: unknown,
+  kinds: readonly { new (length: number): T; name: string }[],
+  name: string,
+): T {
+  const wanted = kinds.map((kind) => kind.name).join(" or ");
+  if (!kinds.some((kind) => value instanceof kind)) throw typeError(name, `a ${wanted}`, value);
+  const array = value as T;
+  if (array.byteLength === 0 && isDetached(array.buffer)) {
+    throw new TypeError(`"${name}" expected a ${wanted} with its buffer, got one whose buffer is detached`);
+  }
+  return array;
+}
+
+function isDetached(buffer: ArrayBufferLike): boolean {
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Checks a Float32Array. */
+export function checkFloats(value: unknown, name: string): Float32Array {
+  return checkArray(value, [Float32Array], name);
+}
+
+/** The shape of `length` values: as given, or one-dimensional. */
+export function checkShape(shape: readonly number[] | undefined, length: number): readonly number[] {
+  if (shape === undefined) return [length];
+  if (!Array.isArray(shape)) throw typeError("shape", "an array of sizes", shape);
+  let size = 1;
+  for (const extent of shape) {
+    if (!Number.isInteger(extent) || extent < 0) throw rangeError("shape", "sizes that are integers >= 0", shape);
+    size *= extent;
+  }
+  if (size !== length) {
+    throw new RangeError(`"shape" expected ${length} values in all, got ${describe(shape)} (${size} values)`);
+  }
+  return shape.slice();
+}
+
+/** Checks an axis of a shape. */
+export function checkAxis(axis: unknown, shape: readonly number[]): number {
+  const wanted = shape.length === 0 ? "no axis" : `0..${shape.length - 1}`;
+  if (typeof axis !== "number") throw typeError("axis", wanted, axis);
+  if (!Number.isInteger(axis) || axis < 0 || axis >= shape.length) {
+    throw new RangeError(`"axis" expected ${wanted} for shape ${describe(shape)}, got ${axis}`);
+  }
+  return axis;
+}
+
+/** Checks scales: `count` positive finite numbers, given as a number (for each) or an array. */
+export function checkScales(scale: unknown, count: number, name = "scale"): Float32Array {
+  const scales = toNumbers(scale, count, name);
+  const array = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    array[i] = scales(i);
+    const value = array[i] as number;
+    if (!(value > 0 && value < Infinity)) {
+      throw new RangeError(`"${name}" expected positive finite float32 numbers, got ${scales(i)} at index ${i}`);
+    }
+  }
+  return array;
+}
+
+/** Checks zeros: `count` integers of lo..hi, given as a number (for each) or an array; absent is 0. */
+export function checkZeros(zero: unknown, count: number, lo: number, hi: number, format: string): Int32Array {
+  const zeros = toNumbers(zero ?? 0, count, "zero");
+  const array = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
+    const value = zeros(i);
+    if (!Number.isInteger(value) || value < lo || value > hi) {
+      throw new RangeError(`"zero" expected integers of ${lo}..${hi} for ${format}, got ${value} at index ${i}`);
+    }
+    array[i] = value;
+  }
+  return array;
+}
+
+function toNumbers(value: unknown, count: number, name: string): (index: number) => number {
+  if (typeof value === "number") return () => value;
+  if (!Array.isArray(value) && !(ArrayBuffer.isView(value) && "length" in value)) {
+    throw typeError(name, "a number or an array of numbers", value);
+  }
+  const array = value as unknown as Numbers;
+  if (array.length !== count) {
+    throw new RangeError(`"${name}" expected ${count} number${count === 1 ? "" : "s"}, got ${array.length}`);
+  }
+  return (index) => {
+    const element = array[index];
+    if (typeof element !== "number") throw typeError(name, "numbers", element);
+    return element;
+  };
+}
+
+/** The row of a format: by name, or made from a float of your own. */
+export function checkFormat(format: unknown, name = "format"): FormatRow {
+  if (typeof format === "string") {
+    const row = FORMATS.get(format);
+    if (row) return row;
+    throw rangeError(name, `one of ${[...FORMATS.keys()].join(", ")}`, format);
+  }
+  if (format === null || typeof format !== "object") throw typeError(name, "a name or { exponent, mantissa }", format);
+  return customFloat(format as CustomFloat);
+}
+
+const CUSTOM = ["exponent", "mantissa", "bias", "finite", "infinity", "negativeZero"];
+
+function customFloat(custom: CustomFloat): FloatFormat {
+  const { exponent, mantissa, finite, infinity, negativeZero } = checkOptions(custom, CUSTOM, "format");
+  checkInteger(exponent, 1, 8, "format.exponent");
+  checkInteger(mantissa, 0, 15 - exponent, "format.mantissa");
+  const bias = custom.bias ?? Math.max(2 ** (exponent - 1) - 1, 1);
+  // the largest exponent field is 2^exponent - 1: its numbers, and 2^23 steps, have to be float32 numbers
+  const least = Math.max(1, 2 ** exponent - 128);
+  checkInteger(bias, least, 127, "format.bias");
+  for (const [key, value] of Object.entries({ finite, infinity, negativeZero })) checkFlag(value, `format.${key}`);
+  if (finite && (infinity || negativeZero === false)) {
+    throw conflict("format.finite", infinity ? "format.infinity" : "format.negativeZero", "every code is a finite number");
+  }
+  if (infinity && negativeZero === false) {
+    throw conflict("format.infinity", "format.negativeZero", "the code of minus zero is the only NaN");
+  }
+  if (!finite && negativeZero !== false && mantissa === 0) {
+    throw rangeError("format.mantissa", "at least 1 where codes are kept for infinity and NaN", mantissa);
+  }
+  const name = `float${1 + exponent + mantissa}_e${exponent}m${mantissa}`;
+  return { kind: "float", name, bits: 1 + exponent + mantissa, exponent, mantissa, bias, ...flags(custom) };
+}
+
+function flags({ finite, infinity, negativeZero }: CustomFloat) {
+  return {
+    ...(finite && { finite }),
+    ...(infinity === false && { infinity }),
+    ...(negativeZero === false && { negativeZero }),
+  };
+}
+
+/** The format as a caller wrote it, for plain data: a name stays a name. */
+export function formatOf(format: Format): Format {
+  return typeof format === "string" ? format : { ...format };
+}

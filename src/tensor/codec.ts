@@ -1,0 +1,239 @@
+// float32 <-> codes of one value each, without scales (docs/math.md, equations 6 to 8), and codes <-> packed bytes
+// (equation 4).
+
+import {
+  checkArray, checkFlag, checkFloats, checkFormat, checkInteger, checkOptions, checkWord, nanError, typeError,
+} from "../check.ts";
+import {
+  type CodeArray, type FloatFormat, type Format, type FormatRow, floatCodes, floatStep, type IntegerFormat,
+} from "../formats.ts";
+import { codeRange } from "../quantizer.ts";
+import type { Engine } from "../wasm/kernels.ts";
+import { eachChunk, grainOf } from "./grain.ts";
+
+/** Direction of rounding: to nearest with ties to even or away from zero, toward zero, toward +infinity, toward -infinity. */
+export type Rounding = "even" | "away" | "zero" | "up" | "down";
+
+/** Rounding words in the kernels' numbers. */
+const ROUNDINGS = {
+  even: "ROUND_EVEN",
+  away: "ROUND_AWAY",
+  zero: "ROUND_ZERO",
+  up: "ROUND_UP",
+  down: "ROUND_DOWN",
+  stochastic: "ROUND_STOCHASTIC",
+} as const;
+
+/** Options of {@link encode}. */
+export interface EncodeOptions {
+  /**
+   * Whether values beyond the largest become the largest. Else they become infinity or NaN, as the format has it (formats
+   * that have neither always saturate), and integers wrap. Default: true up to 8 bits and in integers, else false.
+   */
+  readonly saturate?: boolean;
+  /** Default `"even"`. */
+  readonly rounding?: Rounding;
+}
+
+/** How a float encoder rounds: a direction, or at random with the seed's numbers. */
+export interface HowToRound {
+  readonly saturate: boolean;
+  readonly rounding: Rounding | "stochastic";
+  readonly seed: bigint;
+}
+
+/** A format whose values have codes of their own. */
+type Encodable = IntegerFormat | FloatFormat | { readonly kind: "power"; readonly name: string; readonly bits: number };
+
+function encodable(format: Format): Encodable {
+  const row: FormatRow = checkFormat(format);
+  if (row.kind === "integer" || row.kind === "float") return row;
+  if (row.kind === "power") return row as Encodable;
+  throw typeError("format", "an integer or float format of at most 32 bits", row.name);
+}
+
+/** A class of unsigned arrays. */
+type Unsigned = new (...of: [buffer: ArrayBufferLike, at: number, length: number] | [length: number]) => Uint8Array | Uint16Array | Uint32Array;
+
+const UNSIGNED = { u8: Uint8Array, u16: Uint16Array, u32: Uint32Array } as unknown as Record<"u8" | "u16" | "u32", Unsigned>;
+
+function widthOf(bits: number): "u8" | "u16" | "u32" {
+  return bits <= 8 ? "u8" : bits <= 16 ? "u16" : "u32";
+}
+
+/** Encodes n float32 at x as a float format's codes at q; `index` is the place of the first in the whole tensor. */
+export function encodeFloats({ kernels: k }: Engine, f: FloatFormat, x: number, q: number, n: number, how: HowToRound, index: number) {
+  const { max, infinity, nan } = floatCodes(f);
+  const beyond = infinity >= 0 ? infinity : nan;
+  const overflow = how.saturate || beyond < 0 ? max : beyond;
+  const rounding = k[ROUNDINGS[how.rounding]].value;
+  const minusZero = f.negativeZero === false ? 0 : 1;
+  const run = k[`encode_f32_${widthOf(f.bits)}`];
+  run(x, q, n, f.mantissa, f.bias, f.bits, floatStep(f), max, overflow, nan, minusZero, rounding, how.seed, BigInt(index));
+}
+
+/** Decodes n codes of a float format at q to float32 at y. */
+export function decodeFloats({ kernels: k }: Engine, f: FloatFormat, q: number, y: number, n: number): void {
+  const { infinity, nan, last } = floatCodes(f);
+  // a NaN that no magnitude test finds is the code of minus zero
+  const code = f.negativeZero === false ? nan : -1;
+  k[`decode_${widthOf(f.bits)}_f32`](q, y, n, f.mantissa, f.bias, f.bits, floatStep(f), infinity, last, code);
+}
+
+/** Whether a float format has a code for NaN. */
+export function hasNan(format: FloatFormat): boolean {
+  return floatCodes(format).nan >= 0;
+}
+
+/** @throws RangeError naming the first NaN of x */
+export function throwNan(x: Float32Array, name: string, format: string): never {
+  throw nanError(name, x.findIndex(Number.isNaN), format);
+}
+
+/** Whether the n values at `at` hold a NaN. */
+export function holdsNan({ kernels, arena }: Engine, at: number, n: number): boolean {
+  const counts = arena.zeros(8);
+  kernels.count_f32_u32(at, counts, n);
+  return arena.view(Uint32Array, counts, 2)[1] !== 0;
+}
+
+/** One code a value; integers as two's complement in an unsigned array. */
+function encodeChunk(e: Engine, x: Float32Array, f: Encodable, from: number, to: number, n: number, how: HowToRound, start: number) {
+  if (f.kind === "power") {
+    e.kernels.encode_f32_e8m0(from, to, n, +how.saturate, e.kernels[ROUNDINGS[how.rounding]].value, how.seed, BigInt(start));
+    return;
+  }
+  if (f.kind === "float") {
+    if (!hasNan(f) && holdsNan(e, from, n)) throwNan(x, "x", f.name);
+    encodeFloats(e, f, from, to, n, how, start);
+    return;
+  }
+  if (holdsNan(e, from, n)) throwNan(x, "x", f.name);
+  const values = e.arena.view(Float32Array, from, n);
+  const codes = e.arena.view(UNSIGNED[widthOf(f.bits)], to, n);
+  encodeIntegers(values, codes, f, how);
+}
+
+const TO_INTEGER: Record<string, (v: number) => number> = {
+  even: (v) => (Math.abs(v) < 2 ** 51 ? v + 1.5 * 2 ** 52 - 1.5 * 2 ** 52 : v),
+  away: (v) => (v < 0 ? -Math.floor(0.5 - v) : Math.floor(v + 0.5)),
+  zero: Math.trunc,
+  up: Math.ceil,
+  down: Math.floor,
+};
+
+function encodeIntegers(values: Float32Array, codes: CodeArray, f: IntegerFormat, how: HowToRound): void {
+  const { lo, hi } = codeRange(f.bits, f.signed, false);
+  const round = TO_INTEGER[how.rounding] as (v: number) => number;
+  const mask = f.bits < 32 ? 2 ** f.bits - 1 : -1;
+  for (let i = 0; i < values.length; i++) {
+    const rounded = round(values[i] as number);
+    const code = how.saturate ? Math.min(Math.max(rounded, lo), hi) : rounded;
+    codes[i] = (code % 2 ** 32) & mask;
+  }
+}
+
+/**
+ * The code of each value, rounded once from float32.
+ * @param x values; NaN only in formats that have it
+ * @returns one unsigned code a value, as wide as the format needs; integers in two's complement
+ * @throws RangeError naming the first NaN of x, where the format has none
+ */
+export function encode(x: Float32Array, format: Format, options?: EncodeOptions): Uint8Array | Uint16Array | Uint32Array {
+  checkFloats(x, "x");
+  const row = encodable(format);
+  const { saturate = row.bits <= 8 || row.kind === "integer", rounding = "even" } = checkOptions(
+    options, ["saturate", "rounding"], "encode",
+  );
+  checkFlag(saturate, "saturate");
+  checkWord(rounding, ["even", "away", "zero", "up", "down"], "rounding");
+  const codes = new UNSIGNED[widthOf(row.bits)](x.length);
+  eachValue(x.length, (e, start, count) => {
+    const from = e.arena.copy(x.subarray(start, start + count));
+    const to = e.arena.reserve(count * codes.BYTES_PER_ELEMENT);
+    encodeChunk(e, x, row, from, to, count, { saturate, rounding, seed: 0n }, start);
+    e.arena.read(to, codes.subarray(start, start + count));
+  });
+  return codes;
+}
+
+const NO_SCALES = { scale: Float32Array.of(1), zero: Int32Array.of(0) };
+
+/** Walks n values that have no scales. */
+function eachValue(length: number, work: (engine: Engine, start: number, count: number) => void): void {
+  eachChunk(length, grainOf([length]), NO_SCALES, (chunk) => work(chunk, chunk.start, chunk.count));
+}
+
+/**
+ * The value of each code.
+ * @param codes one code a value, as {@link encode} returns them; signed arrays are read as two's complement
+ */
+export function decode(codes: CodeArray, format: Format): Float32Array {
+  const row = encodable(format);
+  const kind = UNSIGNED[widthOf(row.bits)];
+  const signed = { u8: Int8Array, u16: Int16Array, u32: Int32Array }[widthOf(row.bits)];
+  checkArray<CodeArray>(codes, [kind, signed] as never, "codes");
+  const values = new Float32Array(codes.length);
+  const raw = new kind(codes.buffer, codes.byteOffset, codes.length);
+  eachValue(codes.length, (e, start, count) => {
+    const from = e.arena.copy(raw.subarray(start, start + count));
+    const to = e.arena.reserve(count * 4);
+    decodeChunk(e, row, from, to, count);
+    e.arena.read(to, values.subarray(start, start + count));
+  });
+  return values;
+}
+
+function decodeChunk(e: Engine, f: Encodable, from: number, to: number, n: number): void {
+  const values = e.arena.view(Float32Array, to, n);
+  const codes = e.arena.view(UNSIGNED[widthOf(f.bits)], from, n);
+  if (f.kind === "float") decodeFloats(e, f, from, to, n);
+  else if (f.kind === "power") codes.forEach((code, i) => { values[i] = code === 255 ? NaN : 2 ** (code - 127); });
+  else codes.forEach((code, i) => { values[i] = f.signed ? (code << (32 - f.bits)) >> (32 - f.bits) : code & (2 ** f.bits - 1); });
+}
+
+function packable(format: Format): IntegerFormat | FloatFormat {
+  const row = checkFormat(format);
+  if ((row.kind === "integer" || row.kind === "float") && row.bits < 8) return row;
+  throw typeError("format", "a format of less than 8 bits", row.name);
+}
+
+/**
+ * Codes of less than 8 bits as one stream of bits, low bits first, as ONNX packs them; the last byte is filled with zeros.
+ * @param codes one code a value; only the format's low bits are used
+ */
+export function pack(codes: Uint8Array | Int8Array, format: Format): Uint8Array {
+  checkArray<Uint8Array | Int8Array>(codes, [Uint8Array, Int8Array], "codes");
+  const { bits } = packable(format);
+  const bytes = new Uint8Array(Math.ceil((codes.length * bits) / 8));
+  eachValue(codes.length, (e, start, count) => {
+    const from = e.arena.copy(codes.subarray(start, start + count));
+    const at = (start * bits) / 8;
+    const to = e.arena.reserve(count);
+    e.kernels.pack_u8(from, to, count, bits);
+    e.arena.read(to, bytes.subarray(at, at + Math.ceil((count * bits) / 8)));
+  });
+  return bytes;
+}
+
+/**
+ * The codes of a packed stream; signed integers extended to int8.
+ * @param options.length how many codes; default all that whole bytes hold
+ */
+export function unpack(bytes: Uint8Array, format: Format, options?: { readonly length?: number }): Uint8Array | Int8Array {
+  checkArray(bytes, [Uint8Array], "bytes");
+  const row = packable(format);
+  const most = Math.floor((bytes.length * 8) / row.bits);
+  const { length = most } = checkOptions(options, ["length"], "unpack");
+  checkInteger(length, 0, most, "length");
+  const signed = row.kind === "integer" && row.signed;
+  const codes = signed ? new Int8Array(length) : new Uint8Array(length);
+  eachValue(length, (e, start, count) => {
+    const at = (start * row.bits) / 8;
+    const from = e.arena.copy(bytes.subarray(at, at + Math.ceil((count * row.bits) / 8)));
+    const to = e.arena.reserve(count);
+    e.kernels.unpack_u8(from, to, count, row.bits, +signed);
+    e.arena.read(to, codes.subarray(start, start + count));
+  });
+  return codes;
+}

@@ -1,0 +1,127 @@
+// Which values share a scale, in the words of assembly/walk.ts, and the walk over a tensor in chunks: values are copied into
+// wasm memory a cache-sized piece at a time, so that no tensor is too large for it.
+
+import type { Arena } from "../wasm/arena.ts";
+import { type Engine, engine } from "../wasm/kernels.ts";
+
+/** How the values of a tensor share `count` scales. */
+export interface Grain {
+  /** Values of a row. */
+  readonly length: number;
+  /** Values of a group; the last of a row may have fewer. */
+  readonly block: number;
+  /** Scales of a group: 1 for all its values, or one a value, repeating. */
+  readonly lanes: number;
+  /** Scales in all. */
+  readonly count: number;
+}
+
+/**
+ * One scale per tensor (no axis, no block), per index of an axis, or per `block` values along an axis (default the last).
+ * A tensor of shape [..., d, inner...] has ceil(d / block) * inner scales a row.
+ */
+export function grainOf(shape: readonly number[], axis?: number, block?: number): Grain {
+  const size = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1);
+  if (axis === undefined && block === undefined) {
+    return { length: Math.max(size(shape), 1), block: Math.max(size(shape), 1), lanes: 1, count: 1 };
+  }
+  const along = axis ?? Math.max(shape.length - 1, 0);
+  const extent = shape[along] ?? 1;
+  const inner = Math.max(size(shape.slice(along + 1)), 1);
+  if (block === undefined) {
+    if (inner > 1) return { length: inner, block: inner, lanes: 1, count: extent };
+    return { length: Math.max(extent, 1), block: Math.max(extent, 1), lanes: extent || 1, count: extent };
+  }
+  const count = size(shape.slice(0, along)) * Math.ceil(extent / block) * size(shape.slice(along + 1));
+  return { length: Math.max(extent * inner, 1), block: block * inner, lanes: inner, count };
+}
+
+/** Scales and zeros of a grain. */
+export interface Scales {
+  readonly scale: Float32Array;
+  readonly zero: Int32Array;
+}
+
+/** Where a chunk lies and which scales it meets: the parameters of assembly/walk.ts behind x and y, but lo and hi. */
+export type Place = readonly [
+  count: number,
+  position: number,
+  length: number,
+  block: number,
+  lanes: number,
+  index: number,
+  total: number,
+  scales: number,
+  zeros: number,
+];
+
+/** Values of a chunk: two float32 arrays and the codes stay in the L2 cache. A multiple of 16, for packed codes and sums. */
+const CHUNK = 16384;
+
+/** More scales than this are copied into wasm memory a chunk at a time. */
+const SCALES = 65536;
+
+/** One stretch of a tensor, and the engine to work on it. */
+export interface Chunk extends Engine {
+  readonly start: number;
+  readonly count: number;
+  readonly place: Place;
+}
+
+/** Runs `work` on every chunk of a tensor of `length` values, scales in place; scratch memory is released after each. */
+export function eachChunk(length: number, grain: Grain, scales: Scales, work: (chunk: Chunk) => void): void {
+  const { tier, kernels, arena } = engine();
+  arena.scope(() => {
+    const resident = grain.count <= SCALES ? copyScales(arena, scales, 0, grain.count) : undefined;
+    for (let start = 0; start < length; start += CHUNK) {
+      const count = Math.min(CHUNK, length - start);
+      arena.scope(() => work({ tier, kernels, arena, start, count, place: placeOf(arena, grain, scales, start, count, resident) }));
+    }
+  });
+}
+
+function copyScales(arena: Arena, { scale, zero }: Scales, from: number, till: number): [number, number] {
+  return [arena.copy(scale.subarray(from, till)), arena.copy(zero.subarray(from, till))];
+}
+
+/** The number of the group that value `at` of a tensor is in. */
+function groupAt({ length, block }: Grain, at: number): number {
+  const position = at % length;
+  return ((at - position) / length) * Math.ceil(length / block) + Math.floor(position / block);
+}
+
+/** The first scale that values start..start + count - 1 meet, and how many in a row, beginning again after the last. */
+export function scalesMet(grain: Grain, start: number, count: number): { first: number; met: number } {
+  const group = groupAt(grain, start);
+  const groups = groupAt(grain, start + count - 1) - group + 1;
+  return { first: (group * grain.lanes) % grain.count, met: Math.min(groups * grain.lanes, grain.count) };
+}
+
+function placeOf(
+  arena: Arena,
+  grain: Grain,
+  scales: Scales,
+  start: number,
+  count: number,
+  resident?: [number, number],
+): Place {
+  const { length, block, lanes, count: total } = grain;
+  const { first, met } = scalesMet(grain, start, count);
+  const position = start % length;
+  if (resident) return [count, position, length, block, lanes, first, total, ...resident];
+  const fits = first + met <= total;
+  const at = fits ? copyScales(arena, scales, first, first + met) : copyWrapped(arena, scales, first, first + met - total);
+  return [count, position, length, block, lanes, 0, met, ...at];
+}
+
+/** The scales from `first` on and, after the last one, `more` from the beginning. */
+function copyWrapped(arena: Arena, { scale, zero }: Scales, first: number, more: number): [number, number] {
+  const join = (array: Float32Array | Int32Array) => {
+    const tail = array.length - first;
+    const at = arena.reserve((tail + more) * 4);
+    arena.write(at, array.subarray(first));
+    arena.write(at + tail * 4, array.subarray(0, more));
+    return at;
+  };
+  return [join(scale), join(zero)];
+}

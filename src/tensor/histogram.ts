@@ -1,0 +1,131 @@
+// A histogram whose bins are the float32's own bits (docs/math.md, equation 12): sign, exponent and seven bits of mantissa.
+// It needs no range beforehand, never rescales, and merges exactly in any order, for it holds integers only.
+
+import { type Engine, engine } from "../wasm/kernels.ts";
+import { eachChunk, grainOf } from "./grain.ts";
+
+/** Bins of a page: the mantissa's seven bits. A page is one sign and exponent. */
+export const PAGE = 128;
+const BINS = 65536;
+
+/** Counts of the pages that were met, by page number: the float32's highest nine bits. */
+export type Pages = Map<number, Float64Array>;
+
+const bits = new Uint32Array(1);
+const float = new Float32Array(bits.buffer);
+
+/** The float32 with these bits. */
+function floatOf(pattern: number): number {
+  bits[0] = pattern;
+  return float[0] as number;
+}
+
+/** The end of a bin that is nearer to zero. */
+export function binStart(bin: number): number {
+  return floatOf(bin * BINS);
+}
+
+/** The end of a bin that is farther from zero: where the next one starts. */
+export function binEnd(bin: number): number {
+  return floatOf(bin * BINS + BINS - 1);
+}
+
+/** Walks the values in chunks, each in memory at `at`. */
+export function eachPiece(x: Float32Array, work: (engine: Engine, at: number, start: number, count: number) => void): void {
+  eachChunk(x.length, grainOf([x.length]), { scale: Float32Array.of(1), zero: Int32Array.of(0) }, (chunk) => {
+    const { start, count } = chunk;
+    work(chunk, chunk.arena.copy(x.subarray(start, start + count)), start, count);
+  });
+}
+
+/** Adds the finite values of x to pages. */
+export function addToPages(pages: Pages, x: Float32Array): void {
+  const { arena } = engine();
+  arena.scope(() => {
+    const counts = arena.zeros(BINS * 4);
+    eachPiece(x, ({ kernels }, at, _start, count) => kernels.histogram_f32_u32(at, counts, count));
+    const found = arena.view(Uint32Array, counts, BINS);
+    for (let page = 0; page * PAGE < BINS; page++) addPage(pages, page, found.subarray(page * PAGE, (page + 1) * PAGE));
+  });
+}
+
+/** Adds counts to a page; a page without counts is not kept. */
+export function addPage(pages: Pages, page: number, counts: ArrayLike<number>): void {
+  let kept = pages.get(page);
+  for (let i = 0; i < PAGE; i++) {
+    const count = counts[i] as number;
+    if (count === 0) continue;
+    if (!kept) {
+      kept = new Float64Array(PAGE);
+      pages.set(page, kept);
+    }
+    kept[i] = (kept[i] as number) + count;
+  }
+}
+
+/** Bins that hold something, from the lowest value to the highest; by magnitude where `absolute`. */
+export function binsInOrder(pages: Pages, absolute: boolean): { bin: number; count: number }[] {
+  const bins: { bin: number; count: number }[] = [];
+  for (const [page, counts] of pages) {
+    counts.forEach((count, i) => {
+      if (count > 0) bins.push({ bin: page * PAGE + i, count });
+    });
+  }
+  const rank = (bin: number) => (bin < BINS / 2 ? bin : absolute ? bin - BINS / 2 : -bin);
+  return bins.sort((a, b) => rank(a.bin) - rank(b.bin));
+}
+
+/** The bin that holds the value of a rank, and the rank inside it; ranks count from 0. */
+export function binOfRank(bins: readonly { bin: number; count: number }[], rank: number): { bin: number; rest: number } {
+  let rest = rank;
+  for (const { bin, count } of bins) {
+    if (rest < count) return { bin, rest };
+    rest -= count;
+  }
+  return { bin: bins.at(-1)?.bin ?? 0, rest: 0 };
+}
+
+/** The exact value of a rank among values whose histogram is known; of magnitudes where `absolute`. */
+export function valueOfRank(x: Float32Array, pages: Pages, rank: number, absolute: boolean): number {
+  const { bin, rest } = binOfRank(binsInOrder(pages, absolute), rank);
+  const magnitude = bin % (BINS / 2);
+  const { arena } = engine();
+  return arena.scope(() => {
+    const counts = arena.zeros(BINS * 4);
+    eachPiece(x, ({ kernels }, at, _start, count) => {
+      if (!absolute || bin < BINS / 2) kernels.histogram_f32_u32_bin(at, counts, count, bin);
+      if (absolute) kernels.histogram_f32_u32_bin(at, counts, count, magnitude + BINS / 2);
+    });
+    const low = lowBitsOfRank(arena.view(Uint32Array, counts, BINS), rest, !absolute && bin >= BINS / 2);
+    return floatOf((absolute ? magnitude : bin) * BINS + low);
+  });
+}
+
+function lowBitsOfRank(counts: Uint32Array, rank: number, descending: boolean): number {
+  let rest = rank;
+  for (let i = 0; i < BINS; i++) {
+    const low = descending ? BINS - 1 - i : i;
+    if (rest < (counts[low] as number)) return low;
+    rest -= counts[low] as number;
+  }
+  return descending ? 0 : BINS - 1;
+}
+
+/** Points that stand for each bin's values where only counts are known. */
+const POINTS = 4;
+
+/** Values and weights that stand for a histogram: POINTS evenly spaced in each bin, inside [lo, hi]. */
+export function pointsOf(pages: Pages, lo: number, hi: number): { values: Float32Array; weights: Float32Array } {
+  const bins = binsInOrder(pages, false);
+  const values = new Float32Array(bins.length * POINTS);
+  const weights = new Float32Array(values.length);
+  bins.forEach(({ bin, count }, b) => {
+    const from = binStart(bin);
+    const width = binEnd(bin) - from;
+    for (let i = 0; i < POINTS; i++) {
+      values[b * POINTS + i] = Math.min(Math.max(from + (width * (i + 0.5)) / POINTS, lo), hi);
+      weights[b * POINTS + i] = count / POINTS;
+    }
+  });
+  return { values, weights };
+}

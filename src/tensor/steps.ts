@@ -1,0 +1,65 @@
+// One chunk quantized, dequantized, or both: the kernels put together for every kind of format.
+
+import { codeType } from "../formats.ts";
+import type { CodeRange } from "../quantizer.ts";
+import { decodeFloats, encodeFloats, hasNan, holdsNan } from "./codec.ts";
+import type { Chunk, Place } from "./grain.ts";
+import { type CodeFormat, codeBytes } from "./tensor.ts";
+
+/** How values become codes. */
+export interface Step {
+  readonly codes: CodeFormat;
+  /** The codes used of an integer format. */
+  readonly range: CodeRange;
+  /** The seed of stochastic rounding, where that is asked for. */
+  readonly seed?: bigint | undefined;
+}
+
+/** Quantizes the values of a chunk at `from` to codes at `to`; whether it met a NaN that the format cannot hold. */
+export function quantizeChunk(chunk: Chunk, { codes, range, seed }: Step, from: number, to: number): boolean {
+  const { kernels, count, start, place } = chunk;
+  if (codes.kind === "float") {
+    const y = chunk.arena.reserve(count * 4);
+    kernels.divide_f32_f32(from, y, ...place, 0, 0);
+    const rounding = seed === undefined ? "even" : "stochastic";
+    encodeFloats(chunk, codes, y, to, count, { saturate: codes.bits <= 8, rounding, seed: seed ?? 0n }, start);
+    return !hasNan(codes) && holdsNan(chunk, from, count);
+  }
+  const run = kernels[`quantize_f32_${codeType(codes) as "i8"}`];
+  if (seed === undefined) return run(from, to, ...place, range.lo, range.hi) !== 0;
+  const [v, ones] = roundAtRandom(chunk, from, seed);
+  return run(v, to, ...ones, range.lo, range.hi) !== 0;
+}
+
+/** x / s rounded at random, and the place with scales of 1 for what is left to do: adding the zero and the clamp. */
+function roundAtRandom({ kernels, arena, count, start, place }: Chunk, from: number, seed: bigint): [number, Place] {
+  const v = arena.reserve(count * 4);
+  kernels.divide_f32_f32(from, v, ...place, 0, 0);
+  kernels.round_f32_stochastic(v, v, count, seed, BigInt(start));
+  const [n, position, length, block, lanes, index, total, , zeros] = place;
+  const ones = arena.reserve(total * 4);
+  arena.view(Float32Array, ones, total).fill(1);
+  return [v, [n, position, length, block, lanes, index, total, ones, zeros]];
+}
+
+/** Dequantizes the codes of a chunk at `from` to float32 at `to`. */
+export function dequantizeChunk(chunk: Chunk, codes: CodeFormat, from: number, to: number): void {
+  const { kernels, count, place } = chunk;
+  if (codes.kind === "float") {
+    decodeFloats(chunk, codes, from, to, count);
+    kernels.multiply_f32_f32(to, to, ...place, 0, 0);
+  } else kernels[`dequantize_${codeType(codes) as "i8"}_f32`](from, to, ...place, 0, 0);
+}
+
+/** {@link quantizeChunk} and {@link dequantizeChunk} at once. */
+export function fakeChunk(chunk: Chunk, step: Step, from: number, to: number): boolean {
+  const { codes, range, seed } = step;
+  // the fake kernel rounds by adding 1.5 * 2^23, which holds 17 bits and more, but not 32
+  if (codes.kind === "integer" && codes.bits <= 16 && seed === undefined) {
+    return chunk.kernels.fake_f32_f32(from, to, ...chunk.place, range.lo, range.hi) !== 0;
+  }
+  const q = chunk.arena.reserve(chunk.count * codeBytes(codes));
+  const found = quantizeChunk(chunk, step, from, q);
+  dequantizeChunk(chunk, codes, q, to);
+  return found;
+}

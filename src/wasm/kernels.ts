@@ -1,0 +1,101 @@
+// The wasm modules: compiled on first use, in the tier this host computes exactly in.
+
+import { instantiateSync } from "@assemblyscript/loader";
+import * as modules from "../../build/modules.ts";
+import type { instantiate } from "../../build/simd.d.ts";
+import { fromBase64 } from "../host.ts";
+import { Arena } from "./arena.ts";
+
+/** A build of the kernels: plain SIMD, or with the relaxed SIMD instructions. Both give the same bytes. */
+export type Tier = "simd" | "relaxed";
+
+/** The exported kernels; generated from the AssemblyScript source. */
+export type Kernels = Awaited<ReturnType<typeof instantiate>>;
+
+/** A running module and its scratch memory. */
+export interface Engine {
+  readonly tier: Tier;
+  readonly kernels: Kernels;
+  readonly arena: Arena;
+}
+
+let current: Engine | undefined;
+const started: { simd?: Engine; relaxed?: Engine | undefined } = {};
+
+function start(tier: Tier, module?: WebAssembly.Module): Engine {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const source = module ?? fromBase64(modules[tier]);
+  const kernels = instantiateSync(source, { env: { memory } }).exports as unknown as Kernels;
+  return { tier, kernels, arena: new Arena(memory, kernels.HEAP_BASE.value) };
+}
+
+/** Pairs of bytes (x signed, w with bit 7 set or not), the pairs that overflow 16 bits among them. */
+const PROBES = [[-128, 255], [127, 255], [-128, 128], [127, 128], [-1, 255], [-128, 127], [127, 1], [85, 170]] as const;
+const PROBE_BYTES = 4096;
+
+/** How often the probe runs: the baseline compiler's code answers first, optimized code may answer later. */
+const PROBE_RUNS = 8;
+
+/** Whether the relaxed dot product is exact with all eight bits of its second operand, as unsigned or as signed. */
+function isExact({ kernels, arena }: Engine): boolean {
+  return arena.scope(() => {
+    const x = arena.reserve(PROBE_BYTES);
+    const w = arena.reserve(PROBE_BYTES);
+    const is = { unsigned: true, signed: true };
+    for (let run = 0; run < PROBE_RUNS; run++) {
+      for (const [a, b] of PROBES) {
+        arena.view(Int8Array, x, PROBE_BYTES).fill(a);
+        arena.view(Uint8Array, w, PROBE_BYTES).fill(b);
+        const sum = kernels.dot_u8_i8_i32_relaxed(x, w, PROBE_BYTES);
+        is.unsigned &&= sum === PROBE_BYTES * a * b;
+        is.signed &&= sum === PROBE_BYTES * a * ((b << 24) >> 24);
+      }
+    }
+    return is.unsigned || is.signed;
+  });
+}
+
+function startRelaxed(module?: WebAssembly.Module): Engine | undefined {
+  if (!module && !WebAssembly.validate(fromBase64(modules.relaxed))) return undefined;
+  const engine = start("relaxed", module);
+  return isExact(engine) ? engine : undefined;
+}
+
+/** The running engine; starts it on first use. */
+export function engine(): Engine {
+  if (!current) useTier();
+  return current as Engine;
+}
+
+/** Which build runs: `"relaxed"` where the host has relaxed SIMD and its 8-bit dot product is exact, else `"simd"`. */
+export function tier(): Tier {
+  return engine().tier;
+}
+
+/**
+ * Forces a build; without an argument, the one that the host runs best.
+ * @throws RangeError if the host cannot run it, or not exactly
+ */
+export function useTier(wanted?: Tier): void {
+  if (wanted !== undefined && wanted !== "simd" && wanted !== "relaxed") {
+    throw new RangeError(`"tier" expected "simd" or "relaxed", got ${String(wanted)}`);
+  }
+  if (wanted !== "simd") started.relaxed ??= startRelaxed();
+  if (wanted === "relaxed" && !started.relaxed) {
+    throw new RangeError(`"tier" expected "simd": this host has no exact relaxed SIMD, got "relaxed"`);
+  }
+  if (wanted !== "simd" && started.relaxed) current = started.relaxed;
+  else current = started.simd ??= start("simd");
+}
+
+/**
+ * Compiles without blocking, for hosts that do not compile on the main thread. Everywhere else there is no need to wait:
+ * the first call of any function compiles what it needs.
+ */
+export async function ready(): Promise<void> {
+  if (current) return;
+  const relaxed = fromBase64(modules.relaxed);
+  if (WebAssembly.validate(relaxed)) started.relaxed ??= startRelaxed(await WebAssembly.compile(relaxed));
+  started.simd ??= start("simd", await WebAssembly.compile(fromBase64(modules.simd)));
+  useTier();
+}
