@@ -2,7 +2,7 @@
 // (docs/math.md, equations 1 and 2). Division is a true float32 division, rounding is half to even.
 
 import { Step, walk } from "./walk";
-import { clamp4, loadCodes4, MAGIC_BITS, NAN_BITS, narrow16, roundingMagic, storeCodes4 } from "./lanes";
+import { clamp4, loadCodes4, MAGIC_BITS, NAN_BITS, nanBits, narrow16, roundingMagic, storeCodes4 } from "./lanes";
 
 /** One value; the same result as a vector lane. A NaN stores the lower bound and is reported by the caller. */
 // @ts-ignore: decorator
@@ -151,12 +151,27 @@ function dequantizeLanes<T>(q: usize, y: usize, n: i32, scales: usize, zeros: us
   }
 }
 
+/** v / s; NaN as the one NaN, for the sign of a NaN that arithmetic gives is the host's. */
+// @ts-ignore: decorator
+@inline
+function divide4(v: v128, s: v128): v128 {
+  const y = f32x4.div(v, s);
+  return v128.bitselect(y, nanBits(), f32x4.eq(y, y));
+}
+
+// @ts-ignore: decorator
+@inline
+function divideOne(x: usize, y: usize, scale: f32): void {
+  const v = load<f32>(x) / scale;
+  store<f32>(y, isNaN(v) ? NaN : v);
+}
+
 /** y = x / s for n values that share one scale. */
 function divideRun(x: usize, y: usize, n: i32, scale: f32): void {
   const s = f32x4.splat(scale);
   let i: i32 = 0;
-  for (; i + 4 <= n; i += 4) v128.store(y + (<usize>i << 2), f32x4.div(v128.load(x + (<usize>i << 2)), s));
-  for (; i < n; i++) store<f32>(y + (<usize>i << 2), load<f32>(x + (<usize>i << 2)) / scale);
+  for (; i + 4 <= n; i += 4) v128.store(y + (<usize>i << 2), divide4(v128.load(x + (<usize>i << 2)), s));
+  for (; i < n; i++) divideOne(x + (<usize>i << 2), y + (<usize>i << 2), scale);
 }
 
 /** y = x / s for n values, each with its own scale. */
@@ -164,11 +179,11 @@ function divideLanes(x: usize, y: usize, n: i32, scales: usize): void {
   let i: i32 = 0;
   for (; i + 4 <= n; i += 4) {
     const at = <usize>i << 2;
-    v128.store(y + at, f32x4.div(v128.load(x + at), v128.load(scales + at)));
+    v128.store(y + at, divide4(v128.load(x + at), v128.load(scales + at)));
   }
   for (; i < n; i++) {
     const at = <usize>i << 2;
-    store<f32>(y + at, load<f32>(x + at) / load<f32>(scales + at));
+    divideOne(x + at, y + at, load<f32>(scales + at));
   }
 }
 

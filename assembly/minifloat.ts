@@ -54,11 +54,12 @@ function encodeOne(
   bits: u32, mantissa: i32, bias: i32, width: i32, max: u32, overflow: u32, nan: u32, minusZero: i32, rounding: i32,
   random: u64,
 ): u32 {
-  if ((bits & F32_ABS) > F32_INF) return nan;
+  const sign = (bits >> 31) << (width - 1);
+  if ((bits & F32_ABS) > F32_INF) return nan | sign;
   let code = magnitude(bits, mantissa, bias, rounding, random);
   if (code > max) code = staysFinite(bits, rounding) ? max : overflow;
   if (code == 0 && !minusZero) return 0;
-  return code | ((bits >> 31) << (width - 1));
+  return code | sign;
 }
 
 /**
@@ -80,8 +81,8 @@ function encode4(
   let code = v128.bitselect(subnormal, normal, i32x4.lt_s(abs, minNormal));
   code = v128.bitselect(overflow, code, i32x4.gt_s(code, max));
   const sign = i32x4.shl(i32x4.shr_u(bits, 31), width - 1);
-  code = v128.or(code, v128.andnot(sign, i32x4.eq(code, plusOnly)));
-  return v128.bitselect(nan, code, i32x4.gt_s(abs, infinityBits()));
+  code = v128.bitselect(nan, code, i32x4.gt_s(abs, infinityBits()));
+  return v128.or(code, v128.andnot(sign, i32x4.eq(code, plusOnly)));
 }
 
 // @ts-ignore: decorator
@@ -132,7 +133,7 @@ function decodeOne(
 ): u32 {
   const sign = code >> (width - 1);
   const mag = code ^ (sign << (width - 1));
-  if (code == nan || (mag > lastNumber && mag != infinity)) return 0x7fc00000;
+  if (code == nan || <i32>mag > <i32>lastNumber) return 0x7fc00000;
   if (mag == infinity) return F32_INF | (sign << 31);
   if (mag >> mantissa == 0) return reinterpret<u32>(<f32>mag * step) | (sign << 31);
   return ((mag << (23 - mantissa)) + ((127 - bias) << 23)) | (sign << 31);
@@ -160,9 +161,9 @@ export function decodeMany<T>(
     const normal = i32x4.add(i32x4.shl(mag, shift), rebias);
     const subnormal = f32x4.mul(f32x4.convert_i32x4_s(mag), steps);
     let bits = v128.bitselect(subnormal, normal, i32x4.lt_s(mag, firstNormal));
-    bits = v128.bitselect(infinityBits(), bits, i32x4.gt_s(mag, last));
+    bits = v128.bitselect(infinityBits(), bits, i32x4.eq(mag, infinities));
     bits = v128.or(bits, i32x4.shl(sign, 32 - width));
-    const isNan = v128.or(i32x4.eq(code, nans), v128.andnot(i32x4.gt_s(mag, last), i32x4.eq(mag, infinities)));
+    const isNan = v128.or(i32x4.eq(code, nans), i32x4.gt_s(mag, last));
     v128.store(y + (<usize>i << 2), v128.bitselect(nanBits(), bits, isNan));
   }
   for (; i < n; i++) {
@@ -176,7 +177,7 @@ export function decodeMany<T>(
 @inline
 function powerOne(bits: u32, rounding: i32, saturate: i32, random: u64): u32 {
   const abs = bits & F32_ABS;
-  if (abs >= F32_INF) return 255;
+  if (abs >= F32_INF || (bits >> 31 && abs > 0)) return 255;
   if (abs <= 0x400000) return 0;
   const drop = abs < 0x800000 ? 22 : 23;
   const rest = <u64>(abs & ((1 << drop) - 1));
@@ -185,7 +186,7 @@ function powerOne(bits: u32, rounding: i32, saturate: i32, random: u64): u32 {
   return code == 255 && saturate ? 254 : code;
 }
 
-/** float8_e8m0fnu codes of n magnitudes; the sign is not looked at, infinities become NaN (docs/math.md, equation 8). */
+/** float8_e8m0fnu codes of n values; negative values and infinities become NaN (docs/math.md, equation 8). */
 export function encode_f32_e8m0(x: usize, q: usize, n: i32, saturate: i32, rounding: i32, seed: u64, index: u64): void {
   for (let i: i32 = 0; i < n; i++) {
     const random = rounding == ROUND_STOCHASTIC ? splitMix64(seed, index + i) >> 32 : 0;

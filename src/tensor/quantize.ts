@@ -135,7 +135,7 @@ function methodOf({ codes, options }: Plan): Method {
 /** The scales that multiply codes: with the tensor's own scale, and the element's, where there are such. */
 export function effective(row: FormatRow, { scale, zero, tensorScale = 1 }: Scales & { tensorScale?: number | undefined }): Scales {
   const unit = row.name === "mxint8" ? INT8_STEP : tensorScale;
-  return { scale: unit === 1 ? scale : scale.map((s) => Math.fround(s * unit)), zero };
+  return { scale: unit === 1 ? scale : scale.map((s) => Math.max(Math.fround(s * unit), 2 ** -149)), zero };
 }
 
 /**

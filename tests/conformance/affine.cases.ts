@@ -1,18 +1,8 @@
 // ONNX's QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear cases with float32 on the float side, as plain
-// objects, and the tests that hold an implementation to them. Cases in float16 are named and skipped.
+// objects, and the tests that hold an implementation to them. Cases in float16 are named in LATER.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  decodeFloat32,
-  formatName,
-  jsonFiles,
-  operations,
-  type StoredOperation,
-  type StoredTensor,
-  skip,
-  tensorAt,
-  tensorNumbers,
-} from "./data.ts";
+import { assertCount, decodeFloat32, formatName, jsonFiles, operations, type StoredOperation, type StoredTensor, skip, tensorAt, tensorNumbers } from "./data.ts";
 import { assertSame } from "./formats.cases.ts";
 
 /** scale: one value without axis, one per index with axis, row-major in its own shape with axis and block. */
@@ -129,7 +119,7 @@ function testQuantize(name: string, implementation: AffineImplementation): void 
       assertSame(implementation.quantize(each), each.expected, each.name);
       cases++;
     }
-    assert.equal(cases, 103, "QuantizeLinear cases in float32");
+    assertCount(cases, 103, "QuantizeLinear cases in float32");
   });
 }
 
@@ -140,7 +130,7 @@ function testDequantize(name: string, implementation: AffineImplementation): voi
       assertSame(implementation.dequantize(each), each.expected, each.name);
       cases++;
     }
-    assert.equal(cases, 108, "DequantizeLinear cases in float32");
+    assertCount(cases, 108, "DequantizeLinear cases in float32");
   });
 }
 
@@ -154,7 +144,7 @@ function testDynamic(name: string, implementation: AffineImplementation): void {
       assertSame(codes, each.expected, each.name);
       cases++;
     }
-    assert.equal(cases, 8, "DynamicQuantizeLinear cases");
+    assertCount(cases, 8, "DynamicQuantizeLinear cases");
   });
 }
 
@@ -163,12 +153,65 @@ export function testAffine(name: string, implementation: AffineImplementation): 
   testQuantize(name, implementation);
   testDequantize(name, implementation);
   testDynamic(name, implementation);
-  for (const op of ["QuantizeLinear", "DequantizeLinear"]) {
-    for (const each of operations(op).filter(isFloat16)) {
-      test(`${name}: ${each.name}`, { skip: "float16 input or scale: the oracle's affine arithmetic is float32" });
-    }
-  }
 }
+
+/**
+ * Cases left for later, with the one reason: their values or scales are float16, and the array functions take float32
+ * (a float16 tensor is an ONNX model's affair).
+ */
+const LATER = [
+  "gen_quantizelinear_float8e4m3fn_float16_axis1_0",
+  "gen_quantizelinear_float8e4m3fn_float16_blocked1_0",
+  "gen_quantizelinear_float8e4m3fn_float16_tensor_0",
+  "gen_quantizelinear_float8e4m3fnuz_float16_axis1_0",
+  "gen_quantizelinear_float8e5m2_float16_axis1_0",
+  "gen_quantizelinear_float8e5m2_float16_tensor_0",
+  "gen_quantizelinear_float8e5m2fnuz_float16_axis1_0",
+  "gen_quantizelinear_float8e5m2fnuz_float16_blocked1_0",
+  "gen_quantizelinear_float8e5m2fnuz_float16_tensor_0",
+  "gen_quantizelinear_int16_float16_tensor_0",
+  "gen_quantizelinear_int2_float16_blocked1_0",
+  "gen_quantizelinear_int2_float16_tensor_0",
+  "gen_quantizelinear_int4_float16_axis1_0",
+  "gen_quantizelinear_int4_float16_tensor_0",
+  "gen_quantizelinear_int8_float16_axis1_0",
+  "gen_quantizelinear_int8_float16_tensor_0",
+  "gen_quantizelinear_uint2_float16_axis1_0",
+  "gen_quantizelinear_uint2_float16_blocked1_0",
+  "gen_quantizelinear_uint2_float16_tensor_0",
+  "gen_quantizelinear_uint4_float16_axis1_0",
+  "gen_quantizelinear_uint4_float16_blocked1_0",
+  "gen_quantizelinear_uint8_float16_axis1_0",
+  "gen_quantizelinear_uint8_float16_tensor_0",
+  "dequantizelinear_e4m3fn_float16",
+  "gen_dequantizelinear_float8e4m3fn_float16_axis1_0",
+  "gen_dequantizelinear_float8e4m3fn_float16_tensor_0",
+  "gen_dequantizelinear_float8e4m3fnuz_float16_axis1_0",
+  "gen_dequantizelinear_float8e5m2_float16_tensor_0",
+  "gen_dequantizelinear_float8e5m2fnuz_float16_axis1_0",
+  "gen_dequantizelinear_float8e5m2fnuz_float16_blocked1_0",
+  "gen_dequantizelinear_float8e5m2fnuz_float16_tensor_0",
+  "gen_dequantizelinear_int16_float16_blocked1_0",
+  "gen_dequantizelinear_int16_float16_tensor_0",
+  "gen_dequantizelinear_int2_float16_axis1_0",
+  "gen_dequantizelinear_int4_float16_axis1_0",
+  "gen_dequantizelinear_int4_float16_tensor_0",
+  "gen_dequantizelinear_int8_float16_blocked1_0",
+  "gen_dequantizelinear_int8_float16_tensor_0",
+  "gen_dequantizelinear_uint16_float16_blocked1_0",
+  "gen_dequantizelinear_uint16_float16_tensor_0",
+  "gen_dequantizelinear_uint2_float16_blocked1_0",
+  "gen_dequantizelinear_uint4_float16_axis1_0",
+  "gen_dequantizelinear_uint8_float16_axis1_0",
+  "gen_dequantizelinear_uint8_float16_blocked1_0",
+  "gen_dequantizelinear_uint8_float16_tensor_0",
+];
+
+test("the cases that are passed over are the float16 ones, by name", { skip }, () => {
+  const passedOver = ["QuantizeLinear", "DequantizeLinear"].flatMap((op) => operations(op).filter(isFloat16));
+  for (const name of LATER) assert.ok(passedOver.some((each) => each.name === name), `${name} is not there`);
+  assert.equal(passedOver.filter(({ name }) => !/float16/.test(name)).length, 0, "cases without float16 in their name");
+});
 
 /** The number of onnx-quant cases: as published, and generated. */
 export function operatorCounts(): { published: number; generated: number } {

@@ -1,5 +1,6 @@
 // The conformance data: answers this project did not write, in ../shared/data/conformance beside the project's root.
 // Locates the folder, reads its JSON, decodes its base64 tensors. Tests skip, saying so, where the folder is absent.
+import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -111,4 +112,9 @@ const SPELLINGS: Record<string, string> = {
 /** The data's name of a format in ml_dtypes spelling. */
 export function formatName(dtype: string): string {
   return SPELLINGS[dtype] ?? dtype;
+}
+
+/** Fails where fewer cases were met than the data's README counts: a vanished file is no pass. */
+export function assertCount(met: number, counted: number, what: string): void {
+  assert.ok(met >= counted, `expected at least ${counted} ${what}, met ${met}`);
 }

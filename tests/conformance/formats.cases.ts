@@ -2,7 +2,7 @@
 // to them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeBase64, decodeFloat32, formatName, jsonFiles, readJson, skip } from "./data.ts";
+import { assertCount, decodeBase64, decodeFloat32, formatName, jsonFiles, readJson, skip } from "./data.ts";
 
 type Rounding = "even" | "away" | "zero" | "up" | "down";
 
@@ -169,7 +169,7 @@ function testDecode(name: string, implementation: FormatImplementation): void {
       assertSame(implementation.decode(codes, format), expected, `${format}, ${caseName}`);
       tables++;
     }
-    assert.equal(tables, 12, "decode tables");
+    assertCount(tables, 12, "decode tables");
   });
 }
 
@@ -183,7 +183,7 @@ function testBlocks(name: string, implementation: FormatImplementation): void {
       assertSame(implementation.decodeBlock(mx.scaleCode, mx.codes, mx), mx.expected, `${mx.name}: values`);
       blocks++;
     }
-    assert.equal(blocks, 199, "MX blocks");
+    assertCount(blocks, 199, "MX blocks");
   });
 }
 

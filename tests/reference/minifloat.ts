@@ -152,13 +152,15 @@ export function encodeBits(
 
 /**
  * float8_e8m0fnu as ONNX's Cast (opset 24) takes it from float32 bits: by the exponent field and the fraction alone, so
- * the sign is ignored and a subnormal counts as 2^-127 * (1 + fraction). It differs from encodeValue there only.
+ * the sign is ignored and a subnormal counts as 2^-127 * (1 + fraction), with a tie that goes down. It differs from
+ * encodeValue there only: for negative values and for subnormals.
  */
 export function castE8m0(bits: number, { saturate, rounding }: { saturate: boolean; rounding: Rounding }): number {
   const field = (bits >>> 23) & 0xff;
   if (field === 0xff) return 0xff;
   const fraction = (bits & 0x7fffff) / 0x800000;
-  const code = field + roundSteps(1 + fraction, rounding, false) - 1;
+  const isSubnormalTie = rounding === "even" && field === 0 && fraction === 0.5;
+  const code = isSubnormalTie ? 0 : field + roundSteps(1 + fraction, rounding, false) - 1;
   return saturate ? Math.min(code, 0xfe) : code;
 }
 

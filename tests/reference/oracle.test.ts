@@ -14,7 +14,9 @@ import {
 } from "./block.ts";
 import { histogramKey, minMax, moments, splitError, squaredError } from "./measure.ts";
 import {
+  castE8m0,
   decodeValue,
+  encodeBits,
   encodeValue,
   FORMATS,
   type MiniFloat,
@@ -135,6 +137,15 @@ test("overflowThreshold is the first magnitude that leaves the format", () => {
   assert.equal(overflowThreshold(FORMATS.float4_e2m1fn), 7);
 });
 
+test("float8_e8m0fnu: subnormals by value, and as ONNX's Cast has them (onnx 1.23.1)", () => {
+  const patterns = [0, 1, 0x3fffff, 0x400000, 0x400001, 0x5fffff, 0x600000, 0x80400001, 0xbfc00000];
+  const nearest = { saturate: true, rounding: "even" } as const;
+  const byValue = patterns.map((bits) => encodeBits(bits, FORMATS.float8_e8m0fnu, nearest));
+  const cast = patterns.map((bits) => castE8m0(bits, nearest));
+  assert.deepEqual(byValue, [0, 0, 0, 0, 0, 0, 1, 0xff, 0xff]);
+  assert.deepEqual(cast, [0, 0, 0, 0, 1, 1, 1, 1, 0x80]);
+});
+
 test("stochastic rounding keeps grid points and meets the mean", () => {
   const draws = 40000;
   const format = FORMATS.float4_e2m1fn;
@@ -172,11 +183,19 @@ test("measures: lanes, extremes, moments", () => {
   const total = 1e16 + 0.25 + 1e16 + (4 + 36) + (1 + 0.0625 + 25 + (9 + 49));
   const zeros = new Float32Array(10);
   assert.equal(squaredError(x, zeros), total);
+  assert.equal(squaredError([1e8, 1e8, 1, 1, 0, 0, 1, 1], zeros), 2e16 + 4, "order of the lanes");
+  assert.equal(squaredError([2, 1], zeros, [0.5, 3]), 5, "weights");
   const split = splitError(x, zeros, x, -100, 100);
   assert.deepEqual(split, { clipping: 2e16, rounding: 124.3125, clipped: 2, signal: total, finite: 10 });
   assert.deepEqual(minMax([-0, Number.NaN, Number.NEGATIVE_INFINITY]), { min: 0, max: 0, infinite: 1, nan: 1 });
   assert.deepEqual(moments([1, 2, 3, Number.NaN]), { count: 3, sum: 6, mean: 2, squares: 2 });
   assert.equal(histogramKey(-1), 0xbf80);
+});
+
+test("parameters take float32 steps where float64 ones end elsewhere", () => {
+  const scale = Math.fround(0.011738158762454987);
+  assert.equal(affineParameters(-0.7457817196846008, 2.2474489212036133, 0, 255).scale, scale);
+  assert.equal(affineParameters(-0.12528455257415771, 0.08841150999069214, 0, 255).zero, 150);
 });
 
 test("parameters at the edges of float32", () => {
