@@ -93,7 +93,8 @@ export function encodeMany<T>(
 ): void {
   if (mantissa == 23) return memory.copy(q, x, <usize>n << 2); // float32 itself
   let i: i32 = 0;
-  if (rounding == ROUND_EVEN) {
+  // without a mantissa every significand is 1, which is odd: the last bit of the code would be the exponent's
+  if (rounding == ROUND_EVEN && mantissa > 0) {
     const shift = 23 - mantissa;
     const roundHalf = i32x4.splat((1 << (shift - 1)) - 1);
     const rebias = i32x4.splat((127 - bias) << mantissa);

@@ -1,42 +1,61 @@
 // Builds everything in build/: the two wasm modules and their types, the ES module, the script-tag global, declarations.
 
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { main as asc } from "assemblyscript/asc";
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { build } from "esbuild";
+import { rollup } from "rollup";
+import { dts } from "rollup-plugin-dts";
 
-const root = join(import.meta.dirname, "..");
-process.chdir(root);
-const require = createRequire(import.meta.url);
+const TARGETS = ["simd", "relaxed"];
+const STAMP = "build/stamp";
 
-/** The script behind a package's command. */
-function command(name, file) {
-  return join(dirname(require.resolve(`${name}/package.json`)), file);
-}
+/** Deno finds the declarations of a module that it loads by its address through this. */
+const SELF_TYPES = '/* @ts-self-types="./octavo.d.ts" */';
 
+/** A process of its own for each target: the compiler keeps a core busy. */
 async function compile(target) {
-  const { error, stderr } = await asc(["--config", "asconfig.json", "--target", target]);
-  if (error) throw new Error(`${error.message}\n${stderr}`);
+  const asc = fileURLToPath(new URL("../bin/asc.js", import.meta.resolve("assemblyscript/asc")));
+  await promisify(execFile)(process.execPath, [asc, "--config", "asconfig.json", "--target", target]);
 }
 
 /** The modules as base64 text, so that any bundler, tsc and tsx read them alike. */
-function embed(targets) {
-  const lines = targets.map((t) => `export const ${t} = "${readFileSync(`build/${t}.wasm`).toString("base64")}";\n`);
+function embed() {
+  const lines = TARGETS.map((t) => `export const ${t} = "${readFileSync(`build/${t}.wasm`).toString("base64")}";\n`);
   writeFileSync("build/modules.ts", lines.join(""));
 }
 
 async function bundle() {
-  const common = { entryPoints: ["src/index.ts"], bundle: true, target: "es2022", platform: "neutral" };
+  const common = { entryPoints: ["src/index.ts"], bundle: true, minify: true, target: "es2022", platform: "neutral" };
   const settings = { ...common, mainFields: ["module", "main"], legalComments: "none", charset: "utf8" };
-  await build({ ...settings, format: "esm", minify: true, outfile: "build/octavo.js" });
-  await build({ ...settings, format: "iife", globalName: "octavo", minify: true, outfile: "build/octavo.global.js" });
+  await build({ ...settings, format: "esm", banner: { js: SELF_TYPES }, outfile: "build/octavo.js" });
+  await build({ ...settings, format: "iife", globalName: "octavo", outfile: "build/octavo.global.js" });
 }
 
-rmSync("build", { recursive: true, force: true });
-mkdirSync("build");
-await Promise.all(["simd", "relaxed"].map(compile));
-embed(["simd", "relaxed"]);
-await bundle();
-execFileSync(process.execPath, [command("typescript", "bin/tsc"), "-p", "tsconfig.build.json"], { stdio: "inherit" });
+/** One file with the public types only; the last line names the global of the script tag. */
+async function declare() {
+  const compilerOptions = { types: [], stripInternal: true };
+  const types = await rollup({ input: "src/index.ts", plugins: [dts({ compilerOptions })], onwarn: fail });
+  await types.write({ file: "build/octavo.d.ts", format: "es", footer: "export as namespace octavo;" });
+}
+
+function fail(warning) {
+  throw new Error(warning.message);
+}
+
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const started = new Date();
+rmSync(STAMP, { force: true });
+mkdirSync("build", { recursive: true });
+try {
+  await Promise.all(TARGETS.map(compile));
+  embed();
+  await Promise.all([bundle(), declare()]);
+  // what is saved while the build runs is newer than the stamp: tools/setup.mjs builds again
+  writeFileSync(STAMP, "");
+  utimesSync(STAMP, started, started);
+} catch (error) {
+  console.error(error.stderr || error.message);
+  process.exitCode = 1;
+}

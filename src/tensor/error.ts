@@ -98,7 +98,7 @@ export interface FormatComparison extends QuantizationError {
   readonly relativeCost: number;
 }
 
-/** Options of {@link compareFormats}, as for {@link quantize}; block formats take only the shape. */
+/** Options of {@link compareFormats}, as for {@link quantize}; block formats and floats of more than 8 bits take only the shape. */
 export type CompareOptions = Pick<QuantizeOptions, "shape" | "axis" | "block" | "range" | "powerOfTwo">;
 
 /** Quantizes the same values to each format, and tells what each costs in error, bits and hardware. */
@@ -108,7 +108,8 @@ export function compareFormats(x: Float32Array, formats: readonly Format[], opti
   const { shape, ...rest } = checkOptions(options, ["shape", "axis", "block", "range", "powerOfTwo"], "compareFormats");
   return formats.map((format) => {
     const row = checkFormat(format);
-    const chosen = row.kind === "block" ? {} : rest;
+    const scaled = row.kind === "integer" || (row.kind === "float" && row.bits <= 8);
+    const chosen = scaled ? rest : {};
     const q = quantize(x, { format, ...(shape && { shape }), ...chosen });
     const scaleBits = chosen.block ? 32 / chosen.block : 0;
     return { format: row.name, bits: bitsPerValue(row) + scaleBits, ...quantizationError(x, q), relativeCost: relativeCost(row) };

@@ -1,0 +1,101 @@
+// float32 <-> uint8 beside onnxruntime-web, 4 Mi values, from typed array to typed array: both sides copy into their wasm
+// memory and out of it. Outputs are compared byte for byte before anything is timed.
+
+import assert from "node:assert/strict";
+import { bytes, floats, scales } from "../data.mjs";
+import { oneNode } from "../onnx.mjs";
+import { byHand, takeTurns } from "../timing.mjs";
+
+const COUNT = 4 * 2 ** 20;
+/** Normal values reach five standard deviations: a few of them clip. */
+const STEP = 0.03;
+
+const sameBytes = (ours, theirs, what) => assert.ok(Buffer.compare(bytesOf(ours), bytesOf(theirs)) === 0, `${what} differ`);
+const bytesOf = (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+
+/** Times one side against the other, once `check` has passed on their outputs. */
+async function race({ work, asked, call, model, input, check, ort }) {
+  const session = await ort.open(model, { type: input.type, shape: input.shape });
+  const rivalCall = () => session.run(input.data);
+  check(call(), await rivalCall());
+  const { octavo, rival } = await takeTurns({ octavo: { call }, rival: { call: rivalCall, defer: true } });
+  const rivalByHand = await byHand(rivalCall);
+  await session.close();
+  const ratio = rival.median / octavo.median;
+  return { work, asked: `>= ${asked}x`, octavo, rival, rivalByHand, ratio, ok: ratio >= asked, values: COUNT };
+}
+
+/** Scale and zero of a case, as both sides take them; one of each without an axis. */
+function parameters(shape, axis) {
+  const count = axis === undefined ? 1 : shape[axis];
+  const scale = axis === undefined ? Float32Array.of(STEP) : scales(count, STEP);
+  const zero = axis === undefined ? Uint8Array.of(117) : bytes(count, 5).map((byte) => 64 + byte / 2);
+  const dims = axis === undefined ? [] : [count];
+  return { scale, zero, constants: { scale: { data: scale, shape: dims }, zero: { data: zero, shape: dims } } };
+}
+
+function quantizeCase(work, shape, axis) {
+  return async ({ octavo, ort }) => {
+    const data = floats(COUNT);
+    const { scale, zero, constants } = parameters(shape, axis);
+    const model = oneNode("QuantizeLinear", {
+      input: { name: "x", type: Float32Array, shape },
+      outputs: [{ name: "y", type: Uint8Array, shape }],
+      constants,
+      attributes: axis === undefined ? {} : { axis },
+    });
+    const options = { format: "uint8", shape, scale, zero: Int32Array.from(zero), ...(axis !== undefined && { axis }) };
+    return race({
+      work, asked: 2, model, ort, input: { data, type: "float32", shape }, call: () => octavo.quantize(data, options),
+      check: ({ data: ours }, [theirs]) => sameBytes(ours, theirs, "codes"),
+    });
+  };
+}
+
+function dequantizeCase(work, shape, axis) {
+  return async ({ octavo, ort }) => {
+    const data = bytes(COUNT);
+    const { scale, zero, constants } = parameters(shape, axis);
+    const model = oneNode("DequantizeLinear", {
+      input: { name: "x", type: Uint8Array, shape },
+      outputs: [{ name: "y", type: Float32Array, shape }],
+      constants,
+      attributes: axis === undefined ? {} : { axis },
+    });
+    const q = { format: "uint8", shape, data, scale, zero: Int32Array.from(zero), ...(axis !== undefined && { axis }) };
+    return race({
+      work, asked: 1.2, model, ort, input: { data, type: "uint8", shape }, call: () => octavo.dequantize(q),
+      check: (ours, [theirs]) => sameBytes(ours, theirs, "values"),
+    });
+  };
+}
+
+async function dynamicCase({ octavo, ort }) {
+  const data = floats(COUNT);
+  const shape = [COUNT];
+  const model = oneNode("DynamicQuantizeLinear", {
+    input: { name: "x", type: Float32Array, shape },
+    outputs: [
+      { name: "y", type: Uint8Array, shape },
+      { name: "scale", type: Float32Array, shape: [] },
+      { name: "zero", type: Uint8Array, shape: [] },
+    ],
+  });
+  const check = (q, [codes, scale, zero]) => {
+    assert.equal(q.scale[0], scale[0]);
+    assert.equal(q.zero[0], zero[0]);
+    sameBytes(q.data, codes, "codes");
+  };
+  const call = () => octavo.quantize(data, { format: "uint8" });
+  return race({ work: "dynamic quantize f32 -> u8: range and codes", asked: 2, model, ort, input: { data, type: "float32", shape }, call, check });
+}
+
+export const cases = {
+  quantize: quantizeCase("quantize f32 -> u8, per tensor", [COUNT]),
+  "quantize-axis-first": quantizeCase("quantize f32 -> u8, axis 0 of [64, 65536]", [64, 65536], 0),
+  "quantize-axis-last": quantizeCase("quantize f32 -> u8, axis 1 of [65536, 64]", [65536, 64], 1),
+  dequantize: dequantizeCase("dequantize u8 -> f32, per tensor", [COUNT]),
+  "dequantize-axis-first": dequantizeCase("dequantize u8 -> f32, axis 0 of [64, 65536]", [64, 65536], 0),
+  "dequantize-axis-last": dequantizeCase("dequantize u8 -> f32, axis 1 of [65536, 64]", [65536, 64], 1),
+  dynamic: dynamicCase,
+};

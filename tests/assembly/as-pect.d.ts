@@ -1,0 +1,3 @@
+// The names that as-pect makes known in specs.
+
+/// <reference types="@as-pect/assembly/types/as-pect" />
