@@ -17,12 +17,13 @@ import { walk } from "./walk";
 export * from "./abi";
 export {
   count_f32_u32, divergence_f64_f64, histogram_f32_u32, histogram_f32_u32_bin, log_f64, moment_f32_f64,
-  split_error_f32_f64, square_error_f32_f64,
+  split_error_f32_f64, 
 } from "./measure";
 export { encode_f32_e8m0 } from "./minifloat";
 export { pack_u8, unpack_u8 } from "./pack";
 export { dot_u8_i8_i32_relaxed } from "./probe";
 export { round_f32_stochastic } from "./random";
+export { error_f32_f64_float, error_f32_f64_integer } from "./search";
 
 /** q = clamp(round(x / s) + z, lo, hi) as i8. */
 export function quantize_f32_i8(

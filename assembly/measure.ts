@@ -103,42 +103,6 @@ export function histogram_f32_u32_bin(x: usize, counts: usize, n: i32, bin: u32)
 }
 
 /**
- * sums[i mod 8] += (x - y)^2, in float64. With `weights` (0: none) each square is multiplied by its weight.
- * `n` is a multiple of 8 in every call but the last.
- */
-export function square_error_f32_f64(x: usize, y: usize, weights: usize, sums: usize, n: i32): void {
-  let i: i32 = 0;
-  let s0 = v128.load(sums), s1 = v128.load(sums, 16), s2 = v128.load(sums, 32), s3 = v128.load(sums, 48);
-  for (; i + 8 <= n; i += 8) {
-    const at = <usize>i << 2;
-    s0 = f64x2.add(s0, squares2(x + at, y + at, weights ? weights + at : 0));
-    s1 = f64x2.add(s1, squares2(x + at + 8, y + at + 8, weights ? weights + at + 8 : 0));
-    s2 = f64x2.add(s2, squares2(x + at + 16, y + at + 16, weights ? weights + at + 16 : 0));
-    s3 = f64x2.add(s3, squares2(x + at + 24, y + at + 24, weights ? weights + at + 24 : 0));
-  }
-  v128.store(sums, s0);
-  v128.store(sums, s1, 16);
-  v128.store(sums, s2, 32);
-  v128.store(sums, s3, 48);
-  for (let lane: usize = 0; i < n; i++, lane += 8) {
-    const at = <usize>i << 2;
-    const d = <f64>load<f32>(x + at) - <f64>load<f32>(y + at);
-    const weight = weights ? <f64>load<f32>(weights + at) : 1;
-    store<f64>(sums + lane, load<f64>(sums + lane) + d * d * weight);
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function squares2(x: usize, y: usize, weights: usize): v128 {
-  const a = f64x2.promote_low_f32x4(v128.load64_zero(x));
-  const b = f64x2.promote_low_f32x4(v128.load64_zero(y));
-  const d = f64x2.sub(a, b);
-  const squares = f64x2.mul(d, d);
-  return weights ? f64x2.mul(squares, f64x2.promote_low_f32x4(v128.load64_zero(weights))) : squares;
-}
-
-/**
  * Squared errors of finite values, apart: sums[0..7] of clipped values (v > hi or v < lo), sums[8..15] of the others,
  * sums[16..23] of x^2; sums[24] counts the clipped, sums[25] the finite values. `n` is a multiple of 8 but in the last call.
  */

@@ -4,7 +4,7 @@
 // `bias` 1..127, `mantissa` 0..22, or the numbers of float32; so that every finite code is a float32.
 
 import { ROUND_AWAY, ROUND_DOWN, ROUND_EVEN, ROUND_STOCHASTIC, ROUND_UP, ROUND_ZERO } from "./abi";
-import { F32_ABS, F32_INF, loadCodes4, magnitudeMask, nanBits, ones, storeCodes4, infinityBits } from "./lanes";
+import { F32_ABS, F32_INF, infinityBits, loadCodes4, magnitudeMask, nanBits, ones } from "./lanes";
 import { splitMix64 } from "./random";
 
 /** Whether the magnitude q + rest / 2^drop, rest < 2^drop, is rounded up. */
@@ -63,28 +63,115 @@ function encodeOne(
 }
 
 /**
- * Four values to four magnitude-and-sign codes, ties to even.
+ * Four magnitudes (bits) to codes, ties to even.
  *
- *     normal     round the float32's own bits to `mantissa` bits, rebias the exponent
- *     subnormal  add 2^k whose last place is the format's smallest number: the addition rounds, the low bits are the code
+ *     wide    same exponents as float32 (bias 127): round the bits to `mantissa` bits
+ *     else    add the power of two whose last place is the value's step, 2^max(exponent, lowest) / 2^mantissa: the addition
+ *             rounds, its low bits count the steps; every binade above the lowest adds 2^mantissa codes
  */
 // @ts-ignore: decorator
 @inline
-function encode4(
-  bits: v128, shift: i32, roundHalf: v128, rebias: v128, magic: v128, minNormal: v128, max: v128, overflow: v128,
-  nan: v128, width: i32, plusOnly: v128,
-): v128 {
-  const abs = v128.and(bits, magnitudeMask());
-  const odd = v128.and(i32x4.shr_u(abs, shift), ones());
-  const normal = i32x4.sub(i32x4.shr_u(i32x4.add(i32x4.add(abs, roundHalf), odd), shift), rebias);
-  const subnormal = i32x4.sub(f32x4.add(abs, magic), magic);
-  let code = v128.bitselect(subnormal, normal, i32x4.lt_s(abs, minNormal));
-  code = v128.bitselect(overflow, code, i32x4.gt_s(code, max));
-  const sign = i32x4.shl(i32x4.shr_u(bits, 31), width - 1);
-  code = v128.bitselect(nan, code, i32x4.gt_s(abs, infinityBits()));
-  return v128.or(code, v128.andnot(sign, i32x4.eq(code, plusOnly)));
+function nearest4(abs: v128, shift: i32, a: v128, b: v128, wide: bool): v128 {
+  if (wide) {
+    const odd = v128.and(i32x4.shr_u(abs, shift), ones());
+    return i32x4.shr_u(i32x4.add(i32x4.add(abs, a), odd), shift);
+  }
+  const binade = i32x4.max_s(v128.and(abs, infinityBits()), a);
+  const power = i32x4.add(binade, b);
+  const steps = i32x4.sub(f32x4.add(abs, power), power);
+  return i32x4.add(steps, i32x4.shr_u(i32x4.sub(binade, a), shift));
 }
 
+/** Codes of `16 / sizeof<T>()` values at a time; the values left over are the caller's. Returns how many were done. */
+// @ts-ignore: decorator
+@inline
+function encodeVectors<T>(
+  x: usize, q: usize, n: i32, mantissa: i32, bias: i32, width: i32, step: f32, max: u32, overflow: u32, nan: u32,
+  minusZero: i32, wide: bool,
+): i32 {
+  const shift = 23 - mantissa;
+  const a = i32x4.splat(wide ? (1 << (shift - 1)) - 1 : (128 - bias) << 23);
+  const b = i32x4.splat(shift << 23);
+  const largest = decodeOne(max, mantissa, bias, width, step, -1, max, -1);
+  const limit = i32x4.splat(largest);
+  // rare values go one by one: NaN, and where they do not saturate all beyond the largest
+  const rare = i32x4.splat(overflow == max ? F32_INF : largest);
+  const sign: i32 = 1 << (width - 1);
+  const signBit = i32x4.splat(sign);
+  const minus = minusZero ? 0 : sign; // where there is no minus zero, its code becomes 0
+  const toSign = 32 - width;
+  const perStep = 16 / sizeof<T>();
+  let i: i32 = 0;
+  for (; i + perStep <= n; i += perStep) {
+    const from = x + (<usize>i << 2);
+    const to = q + <usize>i * sizeof<T>();
+    const v0 = v128.load(from);
+    const a0 = v128.and(v0, magnitudeMask());
+    let most = a0;
+    let v1 = v0, v2 = v0, v3 = v0, a1 = a0, a2 = a0, a3 = a0;
+    if (sizeof<T>() <= 2) {
+      v1 = v128.load(from, 16);
+      a1 = v128.and(v1, magnitudeMask());
+      most = i32x4.max_s(most, a1);
+    }
+    if (sizeof<T>() == 1) {
+      v2 = v128.load(from, 32);
+      v3 = v128.load(from, 48);
+      a2 = v128.and(v2, magnitudeMask());
+      a3 = v128.and(v3, magnitudeMask());
+      most = i32x4.max_s(most, i32x4.max_s(a2, a3));
+    }
+    if (v128.any_true(i32x4.gt_s(most, rare))) {
+      encodeEach<T>(from, to, perStep, mantissa, bias, width, max, overflow, nan, minusZero, ROUND_EVEN, 0, 0);
+      continue;
+    }
+    const c0 = withSign4(nearest4(i32x4.min_s(a0, limit), shift, a, b, wide), v0, toSign, signBit);
+    if (sizeof<T>() == 4) {
+      v128.store(to, c0);
+      continue;
+    }
+    const c1 = withSign4(nearest4(i32x4.min_s(a1, limit), shift, a, b, wide), v1, toSign, signBit);
+    if (sizeof<T>() == 2) {
+      const codes = i16x8.narrow_i32x4_u(c0, c1);
+      v128.store(to, without<u16>(codes, minus));
+      continue;
+    }
+    const c2 = withSign4(nearest4(i32x4.min_s(a2, limit), shift, a, b, wide), v2, toSign, signBit);
+    const c3 = withSign4(nearest4(i32x4.min_s(a3, limit), shift, a, b, wide), v3, toSign, signBit);
+    const codes = i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(c0, c1), i16x8.narrow_i32x4_s(c2, c3));
+    v128.store(to, without<u8>(codes, minus));
+  }
+  return i;
+}
+
+// @ts-ignore: decorator
+@inline
+function withSign4(codes: v128, v: v128, toSign: i32, signBit: v128): v128 {
+  return v128.or(codes, v128.and(i32x4.shr_u(v, toSign), signBit));
+}
+
+/** Codes that are `code` become 0. */
+// @ts-ignore: decorator
+@inline
+function without<T>(codes: v128, code: i32): v128 {
+  const all = v128.splat<T>(<T>code);
+  return v128.andnot(codes, v128.and(v128.eq<T>(codes, all), all));
+}
+
+/** Codes one by one, in any rounding. */
+function encodeEach<T>(
+  x: usize, q: usize, n: i32, mantissa: i32, bias: i32, width: i32, max: u32, overflow: u32, nan: u32, minusZero: i32,
+  rounding: i32, seed: u64, index: u64,
+): void {
+  for (let i: i32 = 0; i < n; i++) {
+    const random = rounding == ROUND_STOCHASTIC ? splitMix64(seed, index + i) >> 32 : 0;
+    const bits = load<u32>(x + (<usize>i << 2));
+    const code = encodeOne(bits, mantissa, bias, width, max, overflow, nan, minusZero, rounding, random);
+    store<T>(q + <usize>i * sizeof<T>(), <T>code);
+  }
+}
+
+/** See the kernels encode_f32_u8, encode_f32_u16 and encode_f32_u32. */
 // @ts-ignore: decorator
 @inline
 export function encodeMany<T>(
@@ -93,37 +180,19 @@ export function encodeMany<T>(
 ): void {
   if (mantissa == 23) return memory.copy(q, x, <usize>n << 2); // float32 itself
   let i: i32 = 0;
-  // without a mantissa every significand is 1, which is odd: the last bit of the code would be the exponent's
+  // without a mantissa every significand is 1, which is odd, but the last bit of the code is the exponent's
   if (rounding == ROUND_EVEN && mantissa > 0) {
-    const shift = 23 - mantissa;
-    const roundHalf = i32x4.splat((1 << (shift - 1)) - 1);
-    const rebias = i32x4.splat((127 - bias) << mantissa);
-    const magic = f32x4.splat(step * 8388608); // 2^23 steps: the last place of the sum is one step
-    const minNormal = i32x4.splat((128 - bias) << 23);
-    const largest = i32x4.splat(max);
-    const beyond = i32x4.splat(overflow);
-    const nans = i32x4.splat(nan);
-    const plusOnly = i32x4.splat(minusZero ? -1 : 0);
-    for (; i + 16 <= n && sizeof<T>() == 1; i += 16) {
-      const from = x + (<usize>i << 2);
-      const a = encode4(v128.load(from), shift, roundHalf, rebias, magic, minNormal, largest, beyond, nans, width, plusOnly);
-      const b = encode4(v128.load(from, 16), shift, roundHalf, rebias, magic, minNormal, largest, beyond, nans, width, plusOnly);
-      const c = encode4(v128.load(from, 32), shift, roundHalf, rebias, magic, minNormal, largest, beyond, nans, width, plusOnly);
-      const d = encode4(v128.load(from, 48), shift, roundHalf, rebias, magic, minNormal, largest, beyond, nans, width, plusOnly);
-      v128.store(q + i, i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
-    }
-    for (; i + 4 <= n; i += 4) {
-      const bits = v128.load(x + (<usize>i << 2));
-      const codes = encode4(bits, shift, roundHalf, rebias, magic, minNormal, largest, beyond, nans, width, plusOnly);
-      storeCodes4<T>(q + <usize>i * sizeof<T>(), codes);
+    const highest = <i32>(max >> mantissa) - bias;
+    // bytes with float32's exponents and words with others are nobody's: they go one by one
+    if (sizeof<T>() > 1 && bias == 127) {
+      i = encodeVectors<T>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, true);
+    } else if (sizeof<T>() < 4 && highest + 23 - mantissa <= 127) {
+      i = encodeVectors<T>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, false);
     }
   }
-  for (; i < n; i++) {
-    const random = rounding == ROUND_STOCHASTIC ? splitMix64(seed, index + i) >> 32 : 0;
-    const bits = load<u32>(x + (<usize>i << 2));
-    const code = encodeOne(bits, mantissa, bias, width, max, overflow, nan, minusZero, rounding, random);
-    store<T>(q + <usize>i * sizeof<T>(), <T>code);
-  }
+  const from = x + (<usize>i << 2);
+  const to = q + <usize>i * sizeof<T>();
+  encodeEach<T>(from, to, n - i, mantissa, bias, width, max, overflow, nan, minusZero, rounding, seed, index + i);
 }
 
 /** The float32 bits of one code. */

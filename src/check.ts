@@ -34,6 +34,11 @@ export function nanError(name: string, index: number, format: string): RangeErro
   return new RangeError(`"${name}" holds NaN at index ${index}, which ${format} cannot represent`);
 }
 
+/** The error of a wasm memory that cannot grow. */
+export function memoryError(bytes: number, used: number): RangeError {
+  return new RangeError(`out of wasm memory: ${bytes} bytes more were asked for, ${used} are in use`);
+}
+
 /** The error of a combination of options. */
 export function conflict(name: string, other: string, why: string): TypeError {
   return new TypeError(`"${name}" and "${other}" exclude each other: ${why}`);
@@ -47,7 +52,7 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
   }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
-      throw new TypeError(`unknown option "${key}" of ${of}; expected ${known.map((k) => `"${k}"`).join(", ")}`);
+      throw new TypeError(`unknown option "${key}" of ${of}; expected ${known.map((k) => `"${k}"`).join(", ") || "none"}`);
     }
   }
   return options;
@@ -187,8 +192,9 @@ function customFloat(custom: CustomFloat): FloatFormat {
   checkInteger(exponent, 1, 8, "format.exponent");
   checkInteger(mantissa, 0, 15 - exponent, "format.mantissa");
   const bias = custom.bias ?? Math.max(2 ** (exponent - 1) - 1, 1);
-  // the largest exponent field is 2^exponent - 1: its numbers, and 2^23 steps, have to be float32 numbers
-  const least = Math.max(1, 2 ** exponent - 128);
+  // the largest exponent field of a finite number, 2^exponent - 1 or one less, has to stand for 2^127 at most
+  const isIeee = !finite && infinity !== false && negativeZero !== false;
+  const least = Math.max(1, 2 ** exponent - (isIeee ? 129 : 128));
   checkInteger(bias, least, 127, "format.bias");
   for (const [key, value] of Object.entries({ finite, infinity, negativeZero })) checkFlag(value, `format.${key}`);
   if (finite && (infinity || negativeZero === false)) {

@@ -35,8 +35,8 @@ async function bundle() {
 
 /** One file with the public types only; the last line names the global of the script tag. */
 async function declare() {
-  const compilerOptions = { types: [], stripInternal: true };
-  const types = await rollup({ input: "src/index.ts", plugins: [dts({ compilerOptions })], onwarn: fail });
+  const plugins = [dts({ tsconfig: "tsconfig.build.json" })];
+  const types = await rollup({ input: "src/index.ts", plugins, onwarn: fail });
   await types.write({ file: "build/octavo.d.ts", format: "es", footer: "export as namespace octavo;" });
 }
 

@@ -20,7 +20,9 @@ function run(command, args) {
 /** Packages of a lock file by their place; without those that are only for some platforms. */
 function packagesOf(file) {
   const packages = Object.entries(JSON.parse(readFileSync(file, "utf8")).packages);
-  return packages.filter(([place, entry]) => place && !entry.optional).map(([place, { version }]) => `${place}@${version}`);
+  return packages
+    .filter(([place, entry]) => place && !entry.optional)
+    .map(([place, { version }]) => `${place}@${version}`);
 }
 
 /** Whether node_modules holds what the lock file asks for. */

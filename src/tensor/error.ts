@@ -1,7 +1,7 @@
 // What quantization costs: squared error with clipping and rounding apart (docs/math.md, equations 17 and 18), and a table of
 // it over formats.
 
-import { checkFloats, checkFormat, checkOptions, typeError } from "../check.ts";
+import { checkFloats, checkFormat, checkOptions, rangeError, typeError } from "../check.ts";
 import { bitsPerValue, type FloatFormat, type Format, floatCodes, floatMax, floatValue, relativeCost } from "../formats.ts";
 import type { CodeRange } from "../quantizer.ts";
 import { engine } from "../wasm/kernels.ts";
@@ -32,7 +32,7 @@ export interface QuantizationError {
 export function quantizationError(x: Float32Array, q: QTensor): QuantizationError {
   checkFloats(x, "x");
   const checked = checkTensor(q, "q");
-  if (checked.length !== x.length) throw new RangeError(`"x" expected ${checked.length} values as "q" has, got ${x.length}`);
+  if (checked.length !== x.length) throw rangeError("x", `${checked.length} values, as "q" has`, x.length);
   const values = dequantize(q);
   const limits = limitsOf(checked);
   const { arena } = engine();

@@ -7,6 +7,8 @@ import { eachChunk, grainOf } from "./grain.ts";
 /** Bins of a page: the mantissa's seven bits. A page is one sign and exponent. */
 export const PAGE = 128;
 const BINS = 65536;
+/** The first bin of negative values. */
+const SIGN = BINS / 2;
 
 /** Counts of the pages that were met, by page number: the float32's highest nine bits. */
 export type Pages = Map<number, Float64Array>;
@@ -63,20 +65,29 @@ export function addPage(pages: Pages, page: number, counts: ArrayLike<number>): 
   }
 }
 
-/** Bins that hold something, from the lowest value to the highest; by magnitude where `absolute`. */
-export function binsInOrder(pages: Pages, absolute: boolean): { bin: number; count: number }[] {
-  const bins: { bin: number; count: number }[] = [];
-  for (const [page, counts] of pages) {
-    counts.forEach((count, i) => {
-      if (count > 0) bins.push({ bin: page * PAGE + i, count });
+/** A bin that holds something. */
+export interface Bin {
+  /** The highest sixteen bits of its values; without the sign where values are ordered by magnitude. */
+  readonly bin: number;
+  readonly count: number;
+}
+
+/** Bins that hold something, from the lowest value to the highest; by magnitude, both signs together, where `absolute`. */
+export function binsInOrder(pages: Pages, absolute: boolean): Bin[] {
+  const counts = new Map<number, number>();
+  for (const [page, inPage] of pages) {
+    inPage.forEach((count, i) => {
+      const bin = absolute ? (page * PAGE + i) % SIGN : page * PAGE + i;
+      if (count > 0) counts.set(bin, (counts.get(bin) ?? 0) + count);
     });
   }
-  const rank = (bin: number) => (bin < BINS / 2 ? bin : absolute ? bin - BINS / 2 : -bin);
-  return bins.sort((a, b) => rank(a.bin) - rank(b.bin));
+  const bins = Array.from(counts, ([bin, count]) => ({ bin, count }));
+  const order = (bin: number) => (bin < SIGN ? bin : -bin);
+  return bins.sort((a, b) => order(a.bin) - order(b.bin));
 }
 
 /** The bin that holds the value of a rank, and the rank inside it; ranks count from 0. */
-export function binOfRank(bins: readonly { bin: number; count: number }[], rank: number): { bin: number; rest: number } {
+export function binOfRank(bins: readonly Bin[], rank: number): { bin: number; rest: number } {
   let rest = rank;
   for (const { bin, count } of bins) {
     if (rest < count) return { bin, rest };
@@ -88,16 +99,14 @@ export function binOfRank(bins: readonly { bin: number; count: number }[], rank:
 /** The exact value of a rank among values whose histogram is known; of magnitudes where `absolute`. */
 export function valueOfRank(x: Float32Array, pages: Pages, rank: number, absolute: boolean): number {
   const { bin, rest } = binOfRank(binsInOrder(pages, absolute), rank);
-  const magnitude = bin % (BINS / 2);
   const { arena } = engine();
   return arena.scope(() => {
     const counts = arena.zeros(BINS * 4);
     eachPiece(x, ({ kernels }, at, _start, count) => {
-      if (!absolute || bin < BINS / 2) kernels.histogram_f32_u32_bin(at, counts, count, bin);
-      if (absolute) kernels.histogram_f32_u32_bin(at, counts, count, magnitude + BINS / 2);
+      kernels.histogram_f32_u32_bin(at, counts, count, bin);
+      if (absolute) kernels.histogram_f32_u32_bin(at, counts, count, bin + SIGN);
     });
-    const low = lowBitsOfRank(arena.view(Uint32Array, counts, BINS), rest, !absolute && bin >= BINS / 2);
-    return floatOf((absolute ? magnitude : bin) * BINS + low);
+    return floatOf(bin * BINS + lowBitsOfRank(arena.view(Uint32Array, counts, BINS), rest, bin >= SIGN));
   });
 }
 
@@ -111,21 +120,22 @@ function lowBitsOfRank(counts: Uint32Array, rank: number, descending: boolean): 
   return descending ? 0 : BINS - 1;
 }
 
-/** Points that stand for each bin's values where only counts are known. */
+/** Points that stand for a bin's values where only counts are known; one is enough far below the largest. */
 const POINTS = 4;
+const FAR = 2 ** -9;
 
-/** Values and weights that stand for a histogram: POINTS evenly spaced in each bin, inside [lo, hi]. */
+/** Values and weights that stand for a histogram whose values reach from lo to hi. */
 export function pointsOf(pages: Pages, lo: number, hi: number): { values: Float32Array; weights: Float32Array } {
-  const bins = binsInOrder(pages, false);
-  const values = new Float32Array(bins.length * POINTS);
-  const weights = new Float32Array(values.length);
-  bins.forEach(({ bin, count }, b) => {
-    const from = binStart(bin);
-    const width = binEnd(bin) - from;
-    for (let i = 0; i < POINTS; i++) {
-      values[b * POINTS + i] = Math.min(Math.max(from + (width * (i + 0.5)) / POINTS, lo), hi);
-      weights[b * POINTS + i] = count / POINTS;
+  const values: number[] = [];
+  const weights: number[] = [];
+  const far = Math.max(-lo, hi) * FAR;
+  for (const { bin, count } of binsInOrder(pages, false)) {
+    const [from, till] = [binStart(bin), binEnd(bin)];
+    const points = Math.abs(till) < far ? 1 : POINTS;
+    for (let i = 0; i < points; i++) {
+      values.push(Math.min(Math.max(from + ((till - from) * (i + 0.5)) / points, lo), hi));
+      weights.push(count / points);
     }
-  });
-  return { values, weights };
+  }
+  return { values: Float32Array.from(values), weights: Float32Array.from(weights) };
 }

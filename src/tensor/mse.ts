@@ -1,10 +1,10 @@
 // The range with the least squared error (docs/math.md, equation 10): a geometric grid, then golden section around the best;
 // the zero is recomputed for every candidate. On large data the grid looks at a histogram, the last steps at the data.
 
+import { floatMax } from "../formats.ts";
+import type { Parameters } from "../quantizer.ts";
 import { engine } from "../wasm/kernels.ts";
-import { eachChunk, grainOf } from "./grain.ts";
 import { parametersOf, type Target } from "./parameters.ts";
-import { fakeChunk } from "./steps.ts";
 
 /** Values, and a weight for each or none; finite. */
 export interface Sample {
@@ -18,7 +18,7 @@ export type Interval = readonly [lo: number, hi: number];
 /** The squared error that a range gives, summed over a sample. */
 export type ErrorOf = (interval: Interval) => number;
 
-/** Samples up to this many values stay in wasm memory during a search. */
+/** Values that stay in wasm memory during a search; of more, so many at a time. */
 const RESIDENT = 2 ** 22;
 
 /** The sum of the accumulators of assembly/measure.ts, in their fixed order. */
@@ -30,58 +30,80 @@ export function sumLanes(sums: Float64Array): number {
 /** Measures ranges on a sample; good until the arena's scope ends. */
 export function errorOf(target: Target, { values, weights }: Sample): ErrorOf {
   const { arena } = engine();
-  const at = values.length <= RESIDENT ? arena.copy(values) : undefined;
+  const resident = values.length <= RESIDENT;
+  const at = resident ? arena.copy(values) : arena.reserve(RESIDENT * 4);
   const weightsAt = weights ? arena.copy(weights) : 0;
-  const grain = grainOf([values.length]);
+  const sum = summer(target);
   return (interval) => {
-    const { scale, zero } = parametersOf(interval, target);
-    return arena.scope(() => {
-      const sums = arena.zeros(64);
-      const scales = { scale: Float32Array.of(scale), zero: Int32Array.of(zero) };
-      eachChunk(values.length, grain, scales, (chunk) => {
-        const { start, count } = chunk;
-        const from = at === undefined ? arena.copy(values.subarray(start, start + count)) : at + start * 4;
-        const to = arena.reserve(count * 4);
-        fakeChunk(chunk, target, from, to);
-        chunk.kernels.square_error_f32_f64(from, to, weightsAt && weightsAt + start * 4, sums, count);
-      });
-      return sumLanes(arena.view(Float64Array, sums, 8));
-    });
+    const parameters = parametersOf(interval, target);
+    if (resident) return sum(at, weightsAt, values.length, parameters);
+    let total = 0;
+    for (let start = 0; start < values.length; start += RESIDENT) {
+      const part = values.subarray(start, start + RESIDENT);
+      arena.write(at, part);
+      total += sum(at, 0, part.length, parameters);
+    }
+    return total;
   };
 }
 
-/** 2^(-1/8): the grid's ratio. 120 steps reach down to 2^-15 of the largest magnitude. */
-const COARSE = 0.9170040432046712;
-const COARSE_STEPS = 120;
-/** 2^(-1/64): the ratio of the finer grid between two neighbours of the best. */
-const FINE = 0.9892280131939755;
-const FINE_STEPS = 16;
-const GOLDEN = 0.6180339887498949;
-const GOLDEN_STEPS = 8;
+/** Sums the squared errors of n values at x that parameters give. */
+type Sum = (x: number, weights: number, n: number, parameters: Parameters) => number;
 
-/** The best of start, start * ratio, start * ratio^2, ... */
-function bestOnGrid(error: (end: number) => number, start: number, ratio: number, steps: number): number {
-  let best = start;
-  let least = error(start);
-  for (let step = 1, end = start * ratio; step <= steps; step++, end *= ratio) {
-    const found = error(end);
-    if (found < least) [best, least] = [end, found];
+function summer({ codes, range }: Target): Sum {
+  const { kernels } = engine();
+  if (codes.kind === "integer") {
+    return (x, weights, n, { scale, zero }) => kernels.error_f32_f64_integer(x, weights, n, scale, range.lo - zero, range.hi - zero);
   }
-  return best;
+  const minNormal = 2 ** (1 - codes.bias);
+  const max = floatMax(codes);
+  return (x, weights, n, { scale }) => kernels.error_f32_f64_float(x, weights, n, scale, codes.mantissa, minNormal, max);
 }
 
-/** The best end of at most `most`, to about one percent. */
-function roughEnd(error: (end: number) => number, most: number): number {
-  const coarse = bestOnGrid(error, most, COARSE, COARSE_STEPS);
-  return bestOnGrid(error, Math.min(coarse / COARSE, most), FINE, FINE_STEPS);
+/** Ratios 2^(-1/8), 2^(-1/64), 2^(-1/512) of three grids, each finer around the best ends of the one before. */
+const RATIOS = [0.9170040432046712, 0.9892280131939755, 0.9986471128909702] as const;
+/** The first grid's last end, as a part of its first. */
+const DEEPEST = 2 ** -15;
+/** Steps of the finer grids to either side: one step of the grid before. */
+const FINE_STEPS = 8;
+/** The error over ranges has many small dips at few bits: so many ends go on to the next grid. */
+const KEPT = 3;
+const GOLDEN = 0.6180339887498949;
+const GOLDEN_STEPS = 7;
+
+type EndError = (end: number) => number;
+
+/** The `count` ends of least error. */
+function leastEnds(ends: readonly number[], error: EndError, count: number): number[] {
+  const measured = ends.map((end) => ({ end, error: error(end) }));
+  return measured.sort((a, b) => a.error - b.error).slice(0, count).map(({ end }) => end);
 }
 
-/** Golden section within two fine steps of `end`; never worse than `end` or `most`. */
-function refineEnd(error: (end: number) => number, end: number, most: number): number {
-  let lo = end * FINE * FINE;
-  let hi = Math.min(end / (FINE * FINE), most);
-  let left = hi - GOLDEN * (hi - lo);
-  let right = lo + GOLDEN * (hi - lo);
+/** The best ends of `least` to `most` on three grids; the first one around `near`, where an end is known already. */
+function gridSearch(error: EndError, least: number, most: number, near?: number): number[] {
+  let ends = near === undefined ? [most] : around(near, RATIOS[0], most);
+  for (let end = most * RATIOS[0]; near === undefined && end > least; end *= RATIOS[0]) ends.push(end);
+  ends = leastEnds(ends, error, KEPT);
+  for (const ratio of RATIOS.slice(1)) ends = leastEnds(ends.flatMap((end) => around(end, ratio, most)), error, KEPT);
+  return ends;
+}
+
+/** `end` and FINE_STEPS ends to either side, none above `most`. */
+function around(end: number, ratio: number, most: number): number[] {
+  const ends = [end];
+  for (let step = 1, up = end / ratio, down = end * ratio; step <= FINE_STEPS; step++, up /= ratio, down *= ratio) {
+    ends.push(down);
+    if (up <= most) ends.push(up);
+  }
+  return ends;
+}
+
+/** The best of some ends and of golden section around it; never worse than `most`. */
+function refine(error: EndError, ends: readonly number[], most: number): number {
+  const [end = most] = leastEnds([...ends, most], error, 1);
+  let lo = end * RATIOS[1];
+  let hi = Math.min(end / RATIOS[1], most);
+  let [left, right] = [hi - GOLDEN * (hi - lo), lo + GOLDEN * (hi - lo)];
   let [atLeft, atRight] = [error(left), error(right)];
   for (let step = 0; step < GOLDEN_STEPS; step++) {
     if (atLeft <= atRight) {
@@ -94,37 +116,59 @@ function refineEnd(error: (end: number) => number, end: number, most: number): n
       atRight = error(right);
     }
   }
-  const candidates = [atLeft <= atRight ? left : right, end, most];
-  const errors = [Math.min(atLeft, atRight), error(end), error(most)];
-  return candidates[errors.indexOf(Math.min(...errors))] as number;
+  return Math.min(atLeft, atRight) < error(end) ? (atLeft <= atRight ? left : right) : end;
+}
+
+/** Half a step at the largest code, as a part of the range from the lowest to the highest. */
+function halfStep({ codes, range }: Target): number {
+  return codes.kind === "float" ? 2 ** -(codes.mantissa + 1) : 0.5 / (range.hi - range.lo);
 }
 
 /**
- * The range of least squared error inside [lo, hi].
+ * An end below which no range is best. Clipping the value at `most` to `end` costs (most - end)^2; the whole range costs n
+ * values at most half a step each.
+ */
+function leastEnd(most: number, span: number, n: number, target: Target): number {
+  return Math.max(most - span * halfStep(target) * Math.sqrt(n), most * DEEPEST);
+}
+
+/**
+ * The range of least squared error inside [lo, hi], where n values reach both ends. Beyond 16 bits that is the whole range:
+ * the step is as fine as float32.
  * @param rough measures the candidates of the grids, `exact` those of the last steps
  */
-export function leastSquares(rough: ErrorOf, exact: ErrorOf, [lo, hi]: Interval, target: Target): Interval {
-  if (target.symmetric) {
-    const most = target.range.lo < 0 || target.codes.kind === "float" ? Math.max(-lo, hi) : hi;
-    if (!(most > 0)) return [lo, hi];
-    const end = refineEnd((t) => exact([-t, t]), roughEnd((t) => rough([-t, t]), most), most);
-    return [-end, end];
-  }
-  return leastSquaresAffine(rough, exact, Math.max(-lo, 0), Math.max(hi, 0));
+export function leastSquares(rough: ErrorOf, exact: ErrorOf, [lo, hi]: Interval, n: number, target: Target): Interval {
+  if (target.codes.bits > 16) return [lo, hi];
+  if (!target.symmetric) return leastSquaresAffine(rough, exact, Math.max(-lo, 0), Math.max(hi, 0), n, target);
+  const isSigned = target.codes.kind === "float" || target.range.lo < 0;
+  const most = isSigned ? Math.max(-lo, hi) : hi;
+  if (!(most > 0)) return [lo, hi];
+  // an unsigned quantizer may have clipped negative values already: nothing is known of the whole range's cost
+  const least = isSigned ? leastEnd(most, 2 * most, n, target) : most * DEEPEST;
+  const end = refine((t) => exact([-t, t]), gridSearch((t) => rough([-t, t]), least, most), most);
+  return [-end, end];
 }
 
 /** Both ends at once, then each in turn; `below` and `above` are the most that the range may reach on either side of 0. */
-function leastSquaresAffine(rough: ErrorOf, exact: ErrorOf, below: number, above: number): Interval {
-  if (below === 0 && above === 0) return [0, 0];
-  const shrink = roughEnd((part) => rough([-below * part, above * part]), 1);
-  let [low, high] = [below * shrink, above * shrink];
-  if (below > 0 && above > 0) {
-    for (let round = 0; round < 2; round++) {
-      high = roughEnd((t) => rough([-low, t]), above);
-      low = roughEnd((t) => rough([-t, high]), below);
-    }
+function leastSquaresAffine(
+  rough: ErrorOf,
+  exact: ErrorOf,
+  below: number,
+  above: number,
+  n: number,
+  target: Target,
+): Interval {
+  const [leastLow, leastHigh] = [below, above].map((most) => leastEnd(most, below + above, n, target)) as [number, number];
+  const [shrink = 1] = gridSearch((part) => rough([-below * part, above * part]), DEEPEST, 1);
+  let [lows, highs] = [[below * shrink], [above * shrink]];
+  for (const isFirst of [true, false]) {
+    const low = lows[0] as number;
+    if (above > 0) highs = gridSearch((t) => rough([-low, t]), leastHigh, above, isFirst ? undefined : highs[0]);
+    const high = highs[0] as number;
+    if (below > 0) lows = gridSearch((t) => rough([-t, high]), leastLow, below, isFirst ? undefined : lows[0]);
+    if (below === 0 || above === 0) break;
   }
-  if (above > 0) high = refineEnd((t) => exact([-low, t]), high, above);
-  if (below > 0) low = refineEnd((t) => exact([-t, high]), low, below);
+  const high = above && refine((t) => exact([-(lows[0] as number), t]), highs, above);
+  const low = below && refine((t) => exact([-t, high]), lows, below);
   return exact([-below, above]) <= exact([-low, high]) ? [-below, above] : [-low, high];
 }

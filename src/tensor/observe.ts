@@ -1,7 +1,7 @@
 // A range observer: streamed, in constant memory, mergeable in any order and any split, plain JSON between machines.
 // Extremes, counts and the histogram merge exactly; mean and variance to 1e-12 (docs/math.md, equations 12 and 14).
 
-import { checkFlag, checkFloats, checkFormat, checkInteger, checkOptions, typeError } from "../check.ts";
+import { checkFlag, checkFloats, checkFormat, checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
 import type { Format } from "../formats.ts";
 import { engine } from "../wasm/kernels.ts";
 import { addPage, addToPages, binEnd, binOfRank, binStart, binsInOrder, eachPiece, PAGE, type Pages, pointsOf } from "./histogram.ts";
@@ -123,7 +123,7 @@ export class Observer {
   private leastSquares(target: Target, most: Interval): [number, number] {
     return engine().arena.scope(() => {
       const error = errorOf(target, pointsOf(this.pages, ...most));
-      return [...leastSquares(error, error, most, target)];
+      return [...leastSquares(error, error, most, this.count, target)];
     });
   }
 
@@ -203,7 +203,7 @@ function checkState(state: ObserverState): ObserverState {
     for (const count of counts) seen += checkInteger(count, 0, Number.MAX_SAFE_INTEGER, "state.pages");
   }
   for (const key of ["count", "infinite", "nan"] as const) checkInteger(state[key], 0, Number.MAX_SAFE_INTEGER, `state.${key}`);
-  if (seen !== state.count) throw new RangeError(`"state.count" expected ${seen}, the sum of all bins, got ${state.count}`);
+  if (seen !== state.count) throw rangeError("state.count", `${seen}, the sum of all bins`, state.count);
   for (const key of state.count > 0 ? (["min", "max", "mean", "squares"] as const) : []) {
     if (!Number.isFinite(state[key])) throw typeError(`state.${key}`, "a finite number", state[key]);
   }

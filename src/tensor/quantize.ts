@@ -57,8 +57,8 @@ interface Plan extends Target {
   readonly options: QuantizeOptions;
 }
 
-function planOf(x: Float32Array, options: QuantizeOptions, of: string): Plan {
-  checkOptions(options, KNOWN, of);
+function planOf(x: Float32Array, given: QuantizeOptions, of: string): Plan {
+  const options = checkOptions(given, KNOWN, of);
   const row = checkFormat(options.format);
   const codes = codeFormat(row);
   for (const key of ["symmetric", "narrow", "powerOfTwo"] as const) checkFlag(options[key], key);
@@ -223,5 +223,6 @@ export function fakeQuantize(x: Float32Array, options: QuantizeOptions): Float32
  * @param options as for {@link quantize}, without `shape`
  */
 export function requantize(q: QTensor, options: Omit<QuantizeOptions, "shape">): QTensor {
-  return quantize(dequantize(q), { shape: q.shape, ...options });
+  checkOptions(options, KNOWN.filter((key) => key !== "shape"), "requantize");
+  return quantize(dequantize(q), { ...options, shape: q.shape });
 }

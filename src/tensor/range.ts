@@ -1,6 +1,6 @@
 // From values to ranges, one per scale: extremes, percentiles, least squares, least divergence, or as given.
 
-import { checkOptions, typeError } from "../check.ts";
+import { checkOptions, rangeError, typeError } from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
 import { leastDivergence, LINEAR_BINS } from "./entropy.ts";
 import { type Grain, type Scales, scalesMet } from "./grain.ts";
@@ -35,7 +35,7 @@ export function checkRange(range: Range | undefined): Method {
   if (range === null || typeof range !== "object") throw typeError("range", wanted, range);
   const { percentile } = checkOptions(range as { percentile: number }, ["percentile"], "range");
   if (typeof percentile !== "number" || !(percentile > 0 && percentile <= 100)) {
-    throw new RangeError(`"range.percentile" expected a number above 0 and at most 100, got ${String(percentile)}`);
+    throw rangeError("range.percentile", "a number above 0 and at most 100", percentile);
   }
   return { kind: "percentile", percentile };
 }
@@ -43,7 +43,7 @@ export function checkRange(range: Range | undefined): Method {
 function checkInterval(range: readonly number[]): Interval {
   const [lo, hi] = range;
   if (range.length !== 2 || !Number.isFinite(lo) || !Number.isFinite(hi) || (lo as number) > (hi as number)) {
-    throw new RangeError(`"range" expected [lo, hi], finite with lo <= hi, got [${Array.from(range).join(", ")}]`);
+    throw rangeError("range", "[lo, hi], finite with lo <= hi", Array.from(range));
   }
   return [lo as number, hi as number];
 }
@@ -136,7 +136,7 @@ function searchInterval(values: Float32Array, target: Target, method: Searched, 
   if (method.kind === "mse") {
     const exact = errorOf(target, { values });
     const rough = values.length <= FEW ? exact : errorOf(target, pointsOf(pagesOf(values), ...most));
-    return leastSquares(rough, exact, most, target);
+    return leastSquares(rough, exact, most, values.length, target);
   }
   if (method.kind === "entropy") return entropyInterval(linearHistogram(values, most), target, most);
   const pages = pagesOf(values);

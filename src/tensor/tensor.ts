@@ -1,6 +1,6 @@
 // Plain data: a tensor, a quantized tensor, and the array that a format's codes live in.
 
-import { checkArray, checkAxis, checkFormat, checkInteger, checkScales, checkShape, checkZeros, typeError } from "../check.ts";
+import { checkArray, checkAxis, checkFormat, checkInteger, checkScales, checkShape, checkZeros, rangeError, typeError } from "../check.ts";
 import { type CodeArray, codeType, element, type FloatFormat, type Format, type FormatRow, type IntegerFormat } from "../formats.ts";
 import { type CodeRange, codeRange } from "../quantizer.ts";
 import { type Grain, grainOf } from "./grain.ts";
@@ -83,7 +83,7 @@ export function checkTensor(q: QTensor, name: string): Checked {
   const data = checkArray(q.data, [packed ? Uint8Array : codeArray(codes)] as never, `${name}.data`) as CodeArray;
   const wanted = packed ? Math.ceil((length * codes.bits) / 8) : length;
   if (data.length !== wanted) {
-    throw new RangeError(`"${name}.data" expected ${wanted} elements for shape [${q.shape.join(", ")}], got ${data.length}`);
+    throw rangeError(`${name}.data`, `${wanted} elements for shape [${q.shape.join(", ")}]`, data.length);
   }
   const axis = q.axis === undefined ? undefined : checkAxis(q.axis, q.shape);
   const block = q.block === undefined ? undefined : checkInteger(q.block, 1, 2 ** 31, `${name}.block`);
@@ -91,6 +91,7 @@ export function checkTensor(q: QTensor, name: string): Checked {
   const bits = q.bits === undefined ? undefined : checkInteger(q.bits, 2, codes.bits, `${name}.bits`);
   const range = rangeOf(codes, bits, q.narrow);
   checkScales(q.scale, grain.count, `${name}.scale`);
+  if (row.kind === "block" && row.tensorScale) checkScales(q.tensorScale, 1, `${name}.tensorScale`);
   checkZeros(q.zero, grain.count, range.lo, range.hi, row.name);
   return { row, codes, range, grain, length, packed };
 }

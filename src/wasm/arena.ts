@@ -1,6 +1,8 @@
 // Scoped scratch memory of one engine: a stack of bytes behind the module's static data, grown when needed and given back
 // when the scope ends, whatever happens inside it.
 
+import { memoryError } from "../check.ts";
+
 const PAGE = 65536;
 const ALIGNMENT = 16;
 
@@ -45,7 +47,7 @@ export class Arena {
     try {
       this.memory.grow(pages);
     } catch {
-      throw new RangeError(`out of wasm memory: ${bytes} bytes more were asked for, ${this.memory.buffer.byteLength} are in use`);
+      throw memoryError(bytes, this.memory.buffer.byteLength);
     }
   }
 

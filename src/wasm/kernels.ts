@@ -3,6 +3,7 @@
 import { instantiateSync } from "@assemblyscript/loader";
 import * as modules from "../../build/modules.ts";
 import type { instantiate } from "../../build/simd.d.ts";
+import { rangeError } from "../check.ts";
 import { fromBase64 } from "../host.ts";
 import { Arena } from "./arena.ts";
 
@@ -78,11 +79,11 @@ export function tier(): Tier {
  */
 export function useTier(wanted?: Tier): void {
   if (wanted !== undefined && wanted !== "simd" && wanted !== "relaxed") {
-    throw new RangeError(`"tier" expected "simd" or "relaxed", got ${String(wanted)}`);
+    throw rangeError("tier", `"simd" or "relaxed"`, wanted);
   }
   if (wanted !== "simd") started.relaxed ??= startRelaxed();
   if (wanted === "relaxed" && !started.relaxed) {
-    throw new RangeError(`"tier" expected "simd": this host has no exact relaxed SIMD, got "relaxed"`);
+    throw rangeError("tier", `"simd", for this host has no exact relaxed SIMD`, wanted);
   }
   if (wanted !== "simd" && started.relaxed) current = started.relaxed;
   else current = started.simd ??= start("simd");
