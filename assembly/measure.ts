@@ -1,4 +1,4 @@
-// What range setting and error figures need: extremes, histograms, squared errors, moments (docs/math.md, equations 9 to 14).
+// What range setting and error figures need: extremes, histograms, squared errors, moments (docs/math.md, equations 12, 14, 17).
 // Sums run in SUM_LANES float64 accumulators that the caller keeps in memory between calls, so chunks do not change them.
 
 import { F32_ABS, F32_INF } from "./lanes";

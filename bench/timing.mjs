@@ -1,11 +1,11 @@
-// Times with Benchmark.js: seconds per call of each of its cycles. Two sides take turns in short runs, so that both meet
-// the same noise, and their samples are pooled.
+// Times with Benchmark.js: seconds per call of each of its cycles. Sides take turns in short runs, so that all meet the same
+// noise; their samples are pooled, and ratios are taken within a turn.
 
 import Benchmark from "benchmark";
 
 /** A cycle repeats the call for so many seconds: long against the clock, short enough for a minimum to mean something. */
 const CYCLE = 0.01;
-const MIN_SAMPLES = 5;
+const MIN_SAMPLES = 3;
 
 /** Samples of one short run. A side is { call } or, where the call gives a promise, { call, defer: true }. */
 function sample({ call, defer = false }, seconds) {
@@ -18,30 +18,43 @@ function sample({ call, defer = false }, seconds) {
   });
 }
 
+/** The same by a plain loop, for a side { call, byHand: true }: what shows whether `defer` adds anything of its own. */
+async function sampleByHand({ call }, seconds) {
+  const samples = [];
+  const start = performance.now();
+  for (let before = start; before < start + seconds * 1000; ) {
+    await call();
+    const after = performance.now();
+    samples.push((after - before) / 1000);
+    before = after;
+  }
+  return samples;
+}
+
+export function median(samples) {
+  const sorted = Float64Array.from(samples).sort();
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
 /** Minimum and median, in seconds. */
 export function figures(samples) {
-  const sorted = [...samples].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  return { min: sorted[0], median, samples: sorted.length };
+  return { min: Math.min(...samples), median: median(samples), samples: samples.length };
 }
 
-/** Figures of each side by its name, taken in turns. */
-export async function takeTurns(sides, { rounds = 8, seconds = 0.2 } = {}) {
-  const samples = new Map(Object.keys(sides).map((name) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, side] of Object.entries(sides)) samples.get(name).push(...(await sample(side, seconds)));
+/**
+ * Figures of each side by its name.
+ * `ratios` has the time of each side over the first one's: the median over the turns, so that slow drifts cancel.
+ */
+export async function takeTurns(sides, { turns = 16, seconds = 0.1 } = {}) {
+  const samples = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
+  for (let turn = 0; turn < turns; turn++) {
+    for (const [name, side] of Object.entries(sides)) {
+      samples[name].push(await (side.byHand ? sampleByHand : sample)(side, seconds));
+    }
   }
-  return Object.fromEntries([...samples].map(([name, all]) => [name, figures(all)]));
-}
-
-/** Figures of a plain loop around an asynchronous call: what shows whether `defer` adds anything of its own. */
-export async function byHand(call, times = 40) {
-  const samples = [];
-  for (let i = 0; i < times; i++) {
-    const before = performance.now();
-    await call();
-    samples.push((performance.now() - before) / 1000);
-  }
-  return figures(samples);
+  const [first] = Object.values(samples);
+  const ratioOf = (runs) => median(runs.map((run, turn) => median(run) / median(first[turn])));
+  const each = (of) => Object.fromEntries(Object.entries(samples).map(([name, runs]) => [name, of(runs)]));
+  return { ...each((runs) => figures(runs.flat())), ratios: each(ratioOf) };
 }

@@ -1,4 +1,4 @@
-// From a range to a scale and a zero (docs/math.md, equations 1, 9 and 10), and from a real multiplier to an integer and a
+// From a range to a scale and a zero (docs/math.md, equation 9), and from a real multiplier to an integer and a
 // shift (equation 11). Pure arithmetic in float32 steps, as ONNX's DynamicQuantizeLinear takes them.
 
 const { fround } = Math;

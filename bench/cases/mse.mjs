@@ -11,9 +11,6 @@ const ASKED_EXCESS = 1.001;
 const SYMMETRIC_CANDIDATES = 1000;
 const AFFINE_CANDIDATES = 32; // of each end
 
-/** Parameters that each case searches with. */
-const TARGETS = { int8: { format: "int8" }, uint8: { format: "uint8" } };
-
 function meanSquaredError(x, y) {
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += (x[i] - y[i]) ** 2;
@@ -56,8 +53,8 @@ function searchCase(format) {
       const x = floats(COUNT, distribution);
       const over = excess(library, x, format);
       assert.ok(over <= ASKED_EXCESS, `${format}, ${distribution}: error ${over} times the grid's best`);
-      const call = () => library.quantize(x, { ...TARGETS[format], range: "mse" });
-      const { octavo } = await takeTurns({ octavo: { call } }, { rounds: 4 });
+      const call = () => library.quantize(x, { format, range: "mse" });
+      const { octavo } = await takeTurns({ octavo: { call } }, { turns: 8 });
       rows.push({
         work: `mse range to ${format}, ${distribution}`, asked: "<= 40 ms", octavo, ok: octavo.median <= ASKED_SECONDS,
         figure: `error ${((over - 1) * 100).toFixed(3)} %`, excess: over, values: COUNT,

@@ -14,7 +14,7 @@ export interface Target {
   readonly powerOfTwo: boolean;
 }
 
-/** Scale and zero for values of [lo, hi] (docs/math.md, equations 9 and 10). */
+/** Scale and zero for values of [lo, hi] (docs/math.md, equation 9). */
 export function parametersOf([lo, hi]: Interval, { codes, range, symmetric, powerOfTwo }: Target): Parameters {
   if (codes.kind === "float") return symmetricParameters(lo, hi, floatRange(codes), powerOfTwo);
   return symmetric ? symmetricParameters(lo, hi, range, powerOfTwo) : affineParameters(lo, hi, range, powerOfTwo);

@@ -1,6 +1,6 @@
 // measure.ts against tests/reference/measure.ts: extremes, counts, histograms, errors, moments, bit for bit.
 import assert from "node:assert/strict";
-import { histogramKey, minMax, moments, splitError, squaredError } from "../reference/measure.ts";
+import { histogramKey, minMax, moments, splitError } from "../reference/measure.ts";
 import { assertBits, type Bench, groupings, placeOf, scaleIndex, SIZES, testKernel, valuesOf } from "./harness.ts";
 
 const lanes = (sums: Float64Array) => {
@@ -67,21 +67,6 @@ testKernel("histogram_f32_u32 and histogram_f32_u32_bin", (bench) => {
     const low = new Uint32Array(65536);
     for (const bits of new Uint32Array(x.buffer)) if (bits >>> 16 === bin) low[bits & 0xffff] = (low[bits & 0xffff] as number) + 1;
     assertBits(b.get(inBin, new Uint32Array(65536)), low, `bin ${bin}, n ${n}`);
-  }
-});
-
-testKernel("square_error_f32_f64", (bench) => {
-  for (const n of SIZES) {
-    const b = bench();
-    const [x, y] = [valuesOf(n, n, true), valuesOf(n, n + 1, true)];
-    const weights = Float32Array.from({ length: n }, (_, i) => i / 3);
-    const [xAt, yAt, wAt] = [b.put(x), b.put(y), b.put(weights)];
-    for (const weighted of [false, true]) {
-      const sums = summed(b, n, 8, (to, from, till) => {
-        b.k.square_error_f32_f64(xAt + from * 4, yAt + from * 4, weighted ? wAt + from * 4 : 0, to, till - from);
-      });
-      assertBits([lanes(sums)], [squaredError(x, y, weighted ? weights : undefined)], `n ${n}, weighted ${weighted}`);
-    }
   }
 });
 
