@@ -38,7 +38,7 @@ function quantizeRun<T>(x: usize, q: usize, n: i32, scale: f32, zero: i32, lo: i
     const offset = i32x4.splat(MAGIC_BITS - zero);
     let seen = i32x4.splat(0);
     for (; i + 16 <= n; i += 16) {
-      const from = x + (<usize>i << 2);
+      const from = x + ((<usize>i) << 2);
       const a = shifted4(from, s, low, high, magic);
       const b = shifted4(from + 16, s, low, high, magic);
       const c = shifted4(from + 32, s, low, high, magic);
@@ -57,14 +57,14 @@ function quantizeRun<T>(x: usize, q: usize, n: i32, scale: f32, zero: i32, lo: i
       }
     }
     for (; i + 4 <= n; i += 4) {
-      const a = shifted4(x + (<usize>i << 2), s, low, high, magic);
+      const a = shifted4(x + ((<usize>i) << 2), s, low, high, magic);
       seen = v128.or(seen, a);
       storeCodes4<T>(q + <usize>i * sizeof<T>(), i32x4.sub(a, offset));
     }
     found = i32(v128.any_true(v128.and(seen, i32x4.splat(NAN_BITS))));
   }
   for (; i < n; i++) {
-    found |= quantizeOne<T>(x + (<usize>i << 2), q + <usize>i * sizeof<T>(), scale, zero, lo, hi);
+    found |= quantizeOne<T>(x + ((<usize>i) << 2), q + <usize>i * sizeof<T>(), scale, zero, lo, hi);
   }
   return found;
 }
@@ -80,7 +80,7 @@ function quantizeLanes<T>(x: usize, q: usize, n: i32, scales: usize, zeros: usiz
     const offset = i32x4.splat(MAGIC_BITS);
     let seen = i32x4.splat(0);
     for (; i + 4 <= n; i += 4) {
-      const at = <usize>i << 2;
+      const at = (<usize>i) << 2;
       const zero = v128.load(zeros + at);
       const from = f32x4.convert_i32x4_s(i32x4.sub(low, zero));
       const till = f32x4.convert_i32x4_s(i32x4.sub(high, zero));
@@ -91,10 +91,8 @@ function quantizeLanes<T>(x: usize, q: usize, n: i32, scales: usize, zeros: usiz
     found = i32(v128.any_true(v128.and(seen, i32x4.splat(NAN_BITS))));
   }
   for (; i < n; i++) {
-    const at = <usize>i << 2;
-    found |= quantizeOne<T>(
-      x + at, q + <usize>i * sizeof<T>(), load<f32>(scales + at), load<i32>(zeros + at), lo, hi,
-    );
+    const at = (<usize>i) << 2;
+    found |= quantizeOne<T>(x + at, q + <usize>i * sizeof<T>(), load<f32>(scales + at), load<i32>(zeros + at), lo, hi);
   }
   return found;
 }
@@ -111,12 +109,12 @@ function dequantizeRun<T>(q: usize, y: usize, n: i32, scale: f32, zero: i32): vo
   let i: i32 = 0;
   const s = f32x4.splat(scale);
   if (isFloat<T>()) {
-    for (; i + 4 <= n; i += 4) v128.store(y + (<usize>i << 2), f32x4.mul(v128.load(q + (<usize>i << 2)), s));
+    for (; i + 4 <= n; i += 4) v128.store(y + ((<usize>i) << 2), f32x4.mul(v128.load(q + ((<usize>i) << 2)), s));
   } else if (sizeof<T>() < 4) {
     const z = i32x4.splat(zero);
     for (; i + 16 <= n; i += 16) {
       const from = q + <usize>i * sizeof<T>();
-      const to = y + (<usize>i << 2);
+      const to = y + ((<usize>i) << 2);
       for (let j: usize = 0; j < 4; j++) {
         const codes = i32x4.sub(loadCodes4<T>(from + j * 4 * sizeof<T>()), z);
         v128.store(to + (j << 4), f32x4.mul(f32x4.convert_i32x4_s(codes), s));
@@ -124,10 +122,10 @@ function dequantizeRun<T>(q: usize, y: usize, n: i32, scale: f32, zero: i32): vo
     }
     for (; i + 4 <= n; i += 4) {
       const codes = i32x4.sub(loadCodes4<T>(q + <usize>i * sizeof<T>()), z);
-      v128.store(y + (<usize>i << 2), f32x4.mul(f32x4.convert_i32x4_s(codes), s));
+      v128.store(y + ((<usize>i) << 2), f32x4.mul(f32x4.convert_i32x4_s(codes), s));
     }
   }
-  for (; i < n; i++) dequantizeOne<T>(q + <usize>i * sizeof<T>(), y + (<usize>i << 2), scale, zero);
+  for (; i < n; i++) dequantizeOne<T>(q + <usize>i * sizeof<T>(), y + ((<usize>i) << 2), scale, zero);
 }
 
 /** n codes, each with its own scale and zero. */
@@ -135,18 +133,18 @@ function dequantizeLanes<T>(q: usize, y: usize, n: i32, scales: usize, zeros: us
   let i: i32 = 0;
   if (isFloat<T>()) {
     for (; i + 4 <= n; i += 4) {
-      const at = <usize>i << 2;
+      const at = (<usize>i) << 2;
       v128.store(y + at, f32x4.mul(v128.load(q + at), v128.load(scales + at)));
     }
   } else if (sizeof<T>() < 4) {
     for (; i + 4 <= n; i += 4) {
-      const at = <usize>i << 2;
+      const at = (<usize>i) << 2;
       const codes = i32x4.sub(loadCodes4<T>(q + <usize>i * sizeof<T>()), v128.load(zeros + at));
       v128.store(y + at, f32x4.mul(f32x4.convert_i32x4_s(codes), v128.load(scales + at)));
     }
   }
   for (; i < n; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     dequantizeOne<T>(q + <usize>i * sizeof<T>(), y + at, load<f32>(scales + at), load<i32>(zeros + at));
   }
 }
@@ -170,19 +168,19 @@ function divideOne(x: usize, y: usize, scale: f32): void {
 function divideRun(x: usize, y: usize, n: i32, scale: f32): void {
   const s = f32x4.splat(scale);
   let i: i32 = 0;
-  for (; i + 4 <= n; i += 4) v128.store(y + (<usize>i << 2), divide4(v128.load(x + (<usize>i << 2)), s));
-  for (; i < n; i++) divideOne(x + (<usize>i << 2), y + (<usize>i << 2), scale);
+  for (; i + 4 <= n; i += 4) v128.store(y + ((<usize>i) << 2), divide4(v128.load(x + ((<usize>i) << 2)), s));
+  for (; i < n; i++) divideOne(x + ((<usize>i) << 2), y + ((<usize>i) << 2), scale);
 }
 
 /** y = x / s for n values, each with its own scale. */
 function divideLanes(x: usize, y: usize, n: i32, scales: usize): void {
   let i: i32 = 0;
   for (; i + 4 <= n; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     v128.store(y + at, divide4(v128.load(x + at), v128.load(scales + at)));
   }
   for (; i < n; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     divideOne(x + at, y + at, load<f32>(scales + at));
   }
 }
@@ -190,9 +188,13 @@ function divideLanes(x: usize, y: usize, n: i32, scales: usize): void {
 /** float32 -> codes of type T; T = f32 gives the code before the clamp, as a float32. */
 export class Quantize<T> extends Step {
   // @ts-ignore: decorator
-  @inline get inputSize(): i32 { return 4; }
+  @inline get inputSize(): i32 {
+    return 4;
+  }
   // @ts-ignore: decorator
-  @inline get outputSize(): i32 { return sizeof<T>(); }
+  @inline get outputSize(): i32 {
+    return sizeof<T>();
+  }
   // @ts-ignore: decorator
   @inline run(x: usize, y: usize, count: i32, lanes: i32, scales: usize, zeros: usize, lo: i32, hi: i32): i32 {
     if (lanes == 1) return quantizeRun<T>(x, y, count, load<f32>(scales), load<i32>(zeros), lo, hi);
@@ -203,9 +205,13 @@ export class Quantize<T> extends Step {
 /** Codes of type T -> float32; T = f32 multiplies decoded floats by their scales. */
 export class Dequantize<T> extends Step {
   // @ts-ignore: decorator
-  @inline get inputSize(): i32 { return sizeof<T>(); }
+  @inline get inputSize(): i32 {
+    return sizeof<T>();
+  }
   // @ts-ignore: decorator
-  @inline get outputSize(): i32 { return 4; }
+  @inline get outputSize(): i32 {
+    return 4;
+  }
   // @ts-ignore: decorator
   @inline run(x: usize, y: usize, count: i32, lanes: i32, scales: usize, zeros: usize, lo: i32, hi: i32): i32 {
     if (lanes == 1) dequantizeRun<T>(x, y, count, load<f32>(scales), load<i32>(zeros));
@@ -217,9 +223,13 @@ export class Dequantize<T> extends Step {
 /** float32 divided by its scale: what a float format encodes. */
 export class Divide extends Step {
   // @ts-ignore: decorator
-  @inline get inputSize(): i32 { return 4; }
+  @inline get inputSize(): i32 {
+    return 4;
+  }
   // @ts-ignore: decorator
-  @inline get outputSize(): i32 { return 4; }
+  @inline get outputSize(): i32 {
+    return 4;
+  }
   // @ts-ignore: decorator
   @inline run(x: usize, y: usize, count: i32, lanes: i32, scales: usize, zeros: usize, lo: i32, hi: i32): i32 {
     if (lanes == 1) divideRun(x, y, count, load<f32>(scales));

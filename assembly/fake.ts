@@ -27,13 +27,13 @@ function fakeRun(x: usize, y: usize, n: i32, scale: f32, lo: f32, hi: f32): i32 
   let seen = i32x4.splat(0);
   let i: i32 = 0;
   for (; i + 4 <= n; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const shifted = fake4(v128.load(x + at), s, low, high, magic);
     seen = v128.or(seen, shifted);
     v128.store(y + at, f32x4.mul(f32x4.sub(shifted, magic), s));
   }
   let found = i32(v128.any_true(v128.and(seen, i32x4.splat(NAN_BITS))));
-  for (; i < n; i++) found |= fakeOne(x + (<usize>i << 2), y + (<usize>i << 2), scale, lo, hi);
+  for (; i < n; i++) found |= fakeOne(x + ((<usize>i) << 2), y + ((<usize>i) << 2), scale, lo, hi);
   return found;
 }
 
@@ -44,7 +44,7 @@ function fakeLanes(x: usize, y: usize, n: i32, scales: usize, zeros: usize, lo: 
   let seen = i32x4.splat(0);
   let i: i32 = 0;
   for (; i + 4 <= n; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const zero = v128.load(zeros + at);
     const scale = v128.load(scales + at);
     const from = f32x4.convert_i32x4_s(i32x4.sub(low, zero));
@@ -55,7 +55,7 @@ function fakeLanes(x: usize, y: usize, n: i32, scales: usize, zeros: usize, lo: 
   }
   let found = i32(v128.any_true(v128.and(seen, i32x4.splat(NAN_BITS))));
   for (; i < n; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const zero = load<i32>(zeros + at);
     found |= fakeOne(x + at, y + at, load<f32>(scales + at), <f32>(lo - zero), <f32>(hi - zero));
   }
@@ -65,9 +65,13 @@ function fakeLanes(x: usize, y: usize, n: i32, scales: usize, zeros: usize, lo: 
 /** float32 -> the float32 that its code stands for. */
 export class Fake extends Step {
   // @ts-ignore: decorator
-  @inline get inputSize(): i32 { return 4; }
+  @inline get inputSize(): i32 {
+    return 4;
+  }
   // @ts-ignore: decorator
-  @inline get outputSize(): i32 { return 4; }
+  @inline get outputSize(): i32 {
+    return 4;
+  }
   // @ts-ignore: decorator
   @inline run(x: usize, y: usize, count: i32, lanes: i32, scales: usize, zeros: usize, lo: i32, hi: i32): i32 {
     if (lanes != 1) return fakeLanes(x, y, count, scales, zeros, lo, hi);

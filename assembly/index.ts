@@ -16,8 +16,13 @@ import { walk } from "./walk";
 
 export * from "./abi";
 export {
-  count_f32_u32, divergence_f64_f64, histogram_f32_u32, histogram_f32_u32_bin, log_f64, moment_f32_f64,
-  split_error_f32_f64, 
+  count_f32_u32,
+  divergence_f64_f64,
+  histogram_f32_u32,
+  histogram_f32_u32_bin,
+  log_f64,
+  moment_f32_f64,
+  split_error_f32_f64,
 } from "./measure";
 export { encode_f32_e8m0 } from "./minifloat";
 export { pack_u8, unpack_u8 } from "./pack";
@@ -27,165 +32,393 @@ export { error_f32_f64_float, error_f32_f64_integer } from "./search";
 
 /** q = clamp(round(x / s) + z, lo, hi) as i8. */
 export function quantize_f32_i8(
-  x: usize, q: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  x: usize,
+  q: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Quantize<i8>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** q = clamp(round(x / s) + z, lo, hi) as u8. */
 export function quantize_f32_u8(
-  x: usize, q: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  x: usize,
+  q: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Quantize<u8>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** q = clamp(round(x / s) + z, lo, hi) as i16. */
 export function quantize_f32_i16(
-  x: usize, q: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  x: usize,
+  q: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Quantize<i16>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** q = clamp(round(x / s) + z, lo, hi) as u16. */
 export function quantize_f32_u16(
-  x: usize, q: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  x: usize,
+  q: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Quantize<u16>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** q = clamp(round(x / s) + z, lo, hi) as i32. */
 export function quantize_f32_i32(
-  x: usize, q: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  x: usize,
+  q: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Quantize<i32>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** round(x / s) + z as float32, not clamped; a NaN is not reported. */
 export function quantize_f32_f32(
-  x: usize, q: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  x: usize,
+  q: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Quantize<f32>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** y = s (q - z) from i8 codes; lo and hi are not read. */
 export function dequantize_i8_f32(
-  q: usize, y: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  q: usize,
+  y: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Dequantize<i8>>(q, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** y = s (q - z) from u8 codes; lo and hi are not read. */
 export function dequantize_u8_f32(
-  q: usize, y: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  q: usize,
+  y: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Dequantize<u8>>(q, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** y = s (q - z) from i16 codes; lo and hi are not read. */
 export function dequantize_i16_f32(
-  q: usize, y: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  q: usize,
+  y: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Dequantize<i16>>(q, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** y = s (q - z) from u16 codes; lo and hi are not read. */
 export function dequantize_u16_f32(
-  q: usize, y: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  q: usize,
+  y: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Dequantize<u16>>(q, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** y = s (q - z) from i32 codes; lo and hi are not read. */
 export function dequantize_i32_f32(
-  q: usize, y: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  q: usize,
+  y: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Dequantize<i32>>(q, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** y = s x; zeros, lo and hi are not read. */
 export function multiply_f32_f32(
-  x: usize, y: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  x: usize,
+  y: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Dequantize<f32>>(x, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** y = x / s; zeros, lo and hi are not read. */
 export function divide_f32_f32(
-  x: usize, y: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  x: usize,
+  y: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Divide>(x, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** y = s (clamp(round(x / s) + z, lo, hi) - z), |lo - z| and |hi - z| at most 2^22. */
 export function fake_f32_f32(
-  x: usize, y: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  x: usize,
+  y: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Fake>(x, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** Minima (`scales`) and maxima (`zeros`) of finite values, lowered and raised; y, lo, hi are not read; a NaN is passed over. */
 export function extremes_f32_f32(
-  x: usize, y: usize, count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32,
-  scales: usize, zeros: usize, lo: i32, hi: i32,
+  x: usize,
+  y: usize,
+  count: u32,
+  position: u32,
+  length: u32,
+  block: u32,
+  lanes: u32,
+  index: u32,
+  total: u32,
+  scales: usize,
+  zeros: usize,
+  lo: i32,
+  hi: i32,
 ): i32 {
   return walk<Extremes>(x, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
 }
 
 /** Codes of a float format of 8 bits at most; see minifloat.ts. */
 export function encode_f32_u8(
-  x: usize, q: usize, n: i32, mantissa: i32, bias: i32, width: i32, step: f32, max: u32, overflow: u32, nan: u32,
-  minusZero: i32, rounding: i32, seed: u64, index: u64,
+  x: usize,
+  q: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  max: u32,
+  overflow: u32,
+  nan: u32,
+  minusZero: i32,
+  rounding: i32,
+  seed: u64,
+  index: u64,
 ): void {
   encodeMany<u8>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, rounding, seed, index);
 }
 
 /** Codes of a float format of 16 bits at most; see minifloat.ts. */
 export function encode_f32_u16(
-  x: usize, q: usize, n: i32, mantissa: i32, bias: i32, width: i32, step: f32, max: u32, overflow: u32, nan: u32,
-  minusZero: i32, rounding: i32, seed: u64, index: u64,
+  x: usize,
+  q: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  max: u32,
+  overflow: u32,
+  nan: u32,
+  minusZero: i32,
+  rounding: i32,
+  seed: u64,
+  index: u64,
 ): void {
   encodeMany<u16>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, rounding, seed, index);
 }
 
 /** Codes of a float format of 32 bits at most; see minifloat.ts. */
 export function encode_f32_u32(
-  x: usize, q: usize, n: i32, mantissa: i32, bias: i32, width: i32, step: f32, max: u32, overflow: u32, nan: u32,
-  minusZero: i32, rounding: i32, seed: u64, index: u64,
+  x: usize,
+  q: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  max: u32,
+  overflow: u32,
+  nan: u32,
+  minusZero: i32,
+  rounding: i32,
+  seed: u64,
+  index: u64,
 ): void {
   encodeMany<u32>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, rounding, seed, index);
 }
 
 /** The values of a float format's codes; see minifloat.ts. */
 export function decode_u8_f32(
-  q: usize, y: usize, n: i32, mantissa: i32, bias: i32, width: i32, step: f32, infinity: u32, lastNumber: u32, nan: u32,
+  q: usize,
+  y: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  infinity: u32,
+  lastNumber: u32,
+  nan: u32,
 ): void {
   decodeMany<u8>(q, y, n, mantissa, bias, width, step, infinity, lastNumber, nan);
 }
 
 /** The values of a float format's codes; see minifloat.ts. */
 export function decode_u16_f32(
-  q: usize, y: usize, n: i32, mantissa: i32, bias: i32, width: i32, step: f32, infinity: u32, lastNumber: u32, nan: u32,
+  q: usize,
+  y: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  infinity: u32,
+  lastNumber: u32,
+  nan: u32,
 ): void {
   decodeMany<u16>(q, y, n, mantissa, bias, width, step, infinity, lastNumber, nan);
 }
 
 /** The values of a float format's codes; see minifloat.ts. */
 export function decode_u32_f32(
-  q: usize, y: usize, n: i32, mantissa: i32, bias: i32, width: i32, step: f32, infinity: u32, lastNumber: u32, nan: u32,
+  q: usize,
+  y: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  infinity: u32,
+  lastNumber: u32,
+  nan: u32,
 ): void {
   decodeMany<u32>(q, y, n, mantissa, bias, width, step, infinity, lastNumber, nan);
 }

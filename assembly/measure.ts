@@ -1,7 +1,7 @@
 // What range setting and error figures need: extremes, histograms, squared errors, moments (docs/math.md, equations 12, 14, 17).
 // Sums run in SUM_LANES float64 accumulators that the caller keeps in memory between calls, so chunks do not change them.
 
-import { F32_ABS, F32_INF } from "./lanes";
+import { F32_ABS, F32_INF, infinityBits, magnitudeMask } from "./lanes";
 import { Step } from "./walk";
 
 // @ts-ignore: decorator
@@ -19,8 +19,8 @@ function extremesRun(x: usize, n: i32, mins: usize, maxs: usize): i32 {
   let i: i32 = 0;
   // pmin and pmax keep their first operand when the second is NaN
   for (; i + 8 <= n; i += 8) {
-    const a = v128.load(x + (<usize>i << 2));
-    const b = v128.load(x + (<usize>i << 2), 16);
+    const a = v128.load(x + ((<usize>i) << 2));
+    const b = v128.load(x + ((<usize>i) << 2), 16);
     low0 = f32x4.pmin(low0, a);
     high0 = f32x4.pmax(high0, a);
     low1 = f32x4.pmin(low1, b);
@@ -28,10 +28,14 @@ function extremesRun(x: usize, n: i32, mins: usize, maxs: usize): i32 {
   }
   const low = f32x4.pmin(low0, low1);
   const high = f32x4.pmax(high0, high1);
-  const lo = min(min(f32x4.extract_lane(low, 0), f32x4.extract_lane(low, 1)),
-    min(f32x4.extract_lane(low, 2), f32x4.extract_lane(low, 3)));
-  const hi = max(max(f32x4.extract_lane(high, 0), f32x4.extract_lane(high, 1)),
-    max(f32x4.extract_lane(high, 2), f32x4.extract_lane(high, 3)));
+  const lo = min(
+    min(f32x4.extract_lane(low, 0), f32x4.extract_lane(low, 1)),
+    min(f32x4.extract_lane(low, 2), f32x4.extract_lane(low, 3)),
+  );
+  const hi = max(
+    max(f32x4.extract_lane(high, 0), f32x4.extract_lane(high, 1)),
+    max(f32x4.extract_lane(high, 2), f32x4.extract_lane(high, 3)),
+  );
   let found = 0;
   if (lo == -Infinity || hi == Infinity) {
     i = 0; // an infinity was met: again, one by one
@@ -39,7 +43,7 @@ function extremesRun(x: usize, n: i32, mins: usize, maxs: usize): i32 {
     store<f32>(mins, lo);
     store<f32>(maxs, hi);
   }
-  for (; i < n; i++) found |= extremesOne(x + (<usize>i << 2), mins, maxs);
+  for (; i < n; i++) found |= extremesOne(x + ((<usize>i) << 2), mins, maxs);
   return found;
 }
 
@@ -54,18 +58,39 @@ function extremesOne(x: usize, low: usize, high: usize): i32 {
   return 0;
 }
 
+/** Lowers n minima and raises n maxima by a value each, passing over NaN and infinities; non-zero if there is an infinity. */
+function extremesLanes(x: usize, n: i32, mins: usize, maxs: usize): i32 {
+  const infinity = infinityBits();
+  const minusInfinity = f32x4.neg(infinity);
+  let seen = i32x4.splat(0);
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    const at = <usize>i << 2;
+    const v = v128.load(x + at);
+    const abs = v128.and(v, magnitudeMask());
+    const isFinite = i32x4.lt_s(abs, infinity);
+    seen = v128.or(seen, i32x4.eq(abs, infinity));
+    v128.store(mins + at, f32x4.pmin(v128.load(mins + at), v128.bitselect(v, infinity, isFinite)));
+    v128.store(maxs + at, f32x4.pmax(v128.load(maxs + at), v128.bitselect(v, minusInfinity, isFinite)));
+  }
+  let found = i32(v128.any_true(seen));
+  for (; i < n; i++) found |= extremesOne(x + (<usize>i << 2), mins + (<usize>i << 2), maxs + (<usize>i << 2));
+  return found;
+}
+
 /** The extremes of each scale's values; `scales` are the minima, `zeros` the maxima. */
 export class Extremes extends Step {
   // @ts-ignore: decorator
-  @inline get inputSize(): i32 { return 4; }
+  @inline get inputSize(): i32 {
+    return 4;
+  }
   // @ts-ignore: decorator
-  @inline get outputSize(): i32 { return 0; }
+  @inline get outputSize(): i32 {
+    return 0;
+  }
   // @ts-ignore: decorator
   @inline run(x: usize, y: usize, count: i32, lanes: i32, scales: usize, zeros: usize, lo: i32, hi: i32): i32 {
-    if (lanes == 1) return extremesRun(x, count, scales, zeros);
-    let found = 0;
-    for (let i: usize = 0; i < <usize>count; i++) found |= extremesOne(x + (i << 2), scales + (i << 2), zeros + (i << 2));
-    return found;
+    return lanes == 1 ? extremesRun(x, count, scales, zeros) : extremesLanes(x, count, scales, zeros);
   }
 }
 
@@ -74,7 +99,7 @@ export function count_f32_u32(x: usize, counts: usize, n: i32): void {
   let infinities: u32 = 0;
   let nans: u32 = 0;
   for (let i: i32 = 0; i < n; i++) {
-    const abs = load<u32>(x + (<usize>i << 2)) & F32_ABS;
+    const abs = load<u32>(x + ((<usize>i) << 2)) & F32_ABS;
     infinities += u32(abs == F32_INF);
     nans += u32(abs > F32_INF);
   }
@@ -85,7 +110,7 @@ export function count_f32_u32(x: usize, counts: usize, n: i32): void {
 /** counts[bits >>> 16] += 1 for each finite value (65,536 u32): a bin is sign, exponent and seven bits of mantissa. */
 export function histogram_f32_u32(x: usize, counts: usize, n: i32): void {
   for (let i: i32 = 0; i < n; i++) {
-    const bits = load<u32>(x + (<usize>i << 2));
+    const bits = load<u32>(x + ((<usize>i) << 2));
     if (!isFiniteBits(bits)) continue;
     const at = counts + <usize>((bits >> 16) << 2);
     store<u32>(at, load<u32>(at) + 1);
@@ -95,7 +120,7 @@ export function histogram_f32_u32(x: usize, counts: usize, n: i32): void {
 /** counts[bits & 0xffff] += 1 for each value of the bin `bin` of histogram_f32_u32 (65,536 u32). */
 export function histogram_f32_u32_bin(x: usize, counts: usize, n: i32, bin: u32): void {
   for (let i: i32 = 0; i < n; i++) {
-    const bits = load<u32>(x + (<usize>i << 2));
+    const bits = load<u32>(x + ((<usize>i) << 2));
     if (bits >> 16 != bin) continue;
     const at = counts + <usize>((bits & 0xffff) << 2);
     store<u32>(at, load<u32>(at) + 1);
@@ -110,11 +135,11 @@ export function split_error_f32_f64(x: usize, y: usize, v: usize, sums: usize, n
   let clipped = 0;
   let finite = 0;
   for (let i: i32 = 0; i < n; i++) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     if (!isFiniteBits(load<u32>(x + at))) continue;
     const value = <f64>load<f32>(x + at);
     const d = value - <f64>load<f32>(y + at);
-    const lane = sums + (<usize>(i & 7) << 3);
+    const lane = sums + ((<usize>(i & 7)) << 3);
     const beyond = load<f32>(v + at) > hi || load<f32>(v + at) < lo;
     const part = beyond ? lane : lane + 64;
     store<f64>(part, load<f64>(part) + d * d);
@@ -129,9 +154,9 @@ export function split_error_f32_f64(x: usize, y: usize, v: usize, sums: usize, n
 /** sums[i mod 8] += x (degree 1) or (x - mean)^2 (degree 2) over finite values, in float64. */
 export function moment_f32_f64(x: usize, sums: usize, n: i32, mean: f64, degree: i32): void {
   for (let i: i32 = 0; i < n; i++) {
-    if (!isFiniteBits(load<u32>(x + (<usize>i << 2)))) continue;
-    const d = <f64>load<f32>(x + (<usize>i << 2)) - mean;
-    const lane = sums + (<usize>(i & 7) << 3);
+    if (!isFiniteBits(load<u32>(x + ((<usize>i) << 2)))) continue;
+    const d = <f64>load<f32>(x + ((<usize>i) << 2)) - mean;
+    const lane = sums + ((<usize>(i & 7)) << 3);
     store<f64>(lane, load<f64>(lane) + (degree == 1 ? d : d * d));
   }
 }
@@ -140,8 +165,8 @@ export function moment_f32_f64(x: usize, sums: usize, n: i32, mean: f64, degree:
 export function divergence_f64_f64(p: usize, q: usize, n: i32): f64 {
   let sum: f64 = 0;
   for (let i: i32 = 0; i < n; i++) {
-    const a = load<f64>(p + (<usize>i << 3));
-    if (a > 0) sum += a * log_f64(a / load<f64>(q + (<usize>i << 3)));
+    const a = load<f64>(p + ((<usize>i) << 3));
+    if (a > 0) sum += a * log_f64(a / load<f64>(q + ((<usize>i) << 3)));
   }
   return sum;
 }
@@ -157,7 +182,7 @@ export function log_f64(x: f64): f64 {
   const bits = reinterpret<u64>(x);
   const above = i64((bits & 0x000fffffffffffff) >= 0x0006a09e667f3bcd); // the mantissa of sqrt(2)
   const k = i64(bits >> 52) - 1023 + above;
-  const m = reinterpret<f64>((bits & 0x000fffffffffffff) | (<u64>(1023 - above) << 52));
+  const m = reinterpret<f64>((bits & 0x000fffffffffffff) | ((<u64>(1023 - above)) << 52));
   const s = (m - 1) / (m + 1);
   let sum: f64 = 0;
   for (let n = 23; n > 1; n -= 2) sum = (sum + 1 / <f64>n) * s * s;

@@ -36,7 +36,7 @@ function magnitude(bits: u32, mantissa: i32, bias: i32, rounding: i32, random: u
   const q = significand >> drop;
   const rest = significand & (((<u64>1) << drop) - 1);
   const up = roundsUp(q, rest, drop, bits >> 31 == 1, rounding, random);
-  return <u32>q + <u32>up + (<u32>(max(exponent, 1) - 1) << mantissa);
+  return <u32>q + <u32>up + ((<u32>(max(exponent, 1) - 1)) << mantissa);
 }
 
 /** Whether a finite value beyond the largest keeps to the largest in this direction of rounding. */
@@ -51,7 +51,15 @@ function staysFinite(bits: u32, rounding: i32): bool {
 // @ts-ignore: decorator
 @inline
 function encodeOne(
-  bits: u32, mantissa: i32, bias: i32, width: i32, max: u32, overflow: u32, nan: u32, minusZero: i32, rounding: i32,
+  bits: u32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  max: u32,
+  overflow: u32,
+  nan: u32,
+  minusZero: i32,
+  rounding: i32,
   random: u64,
 ): u32 {
   const sign = (bits >> 31) << (width - 1);
@@ -86,8 +94,18 @@ function nearest4(abs: v128, shift: i32, a: v128, b: v128, wide: bool): v128 {
 // @ts-ignore: decorator
 @inline
 function encodeVectors<T>(
-  x: usize, q: usize, n: i32, mantissa: i32, bias: i32, width: i32, step: f32, max: u32, overflow: u32, nan: u32,
-  minusZero: i32, wide: bool,
+  x: usize,
+  q: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  max: u32,
+  overflow: u32,
+  nan: u32,
+  minusZero: i32,
+  wide: bool,
 ): i32 {
   const shift = 23 - mantissa;
   const a = i32x4.splat(wide ? (1 << (shift - 1)) - 1 : (128 - bias) << 23);
@@ -103,12 +121,17 @@ function encodeVectors<T>(
   const perStep = 16 / sizeof<T>();
   let i: i32 = 0;
   for (; i + perStep <= n; i += perStep) {
-    const from = x + (<usize>i << 2);
+    const from = x + ((<usize>i) << 2);
     const to = q + <usize>i * sizeof<T>();
     const v0 = v128.load(from);
     const a0 = v128.and(v0, magnitudeMask());
     let most = a0;
-    let v1 = v0, v2 = v0, v3 = v0, a1 = a0, a2 = a0, a3 = a0;
+    let v1 = v0,
+      v2 = v0,
+      v3 = v0,
+      a1 = a0,
+      a2 = a0,
+      a3 = a0;
     if (sizeof<T>() <= 2) {
       v1 = v128.load(from, 16);
       a1 = v128.and(v1, magnitudeMask());
@@ -160,12 +183,23 @@ function without<T>(codes: v128, code: i32): v128 {
 
 /** Codes one by one, in any rounding. */
 function encodeEach<T>(
-  x: usize, q: usize, n: i32, mantissa: i32, bias: i32, width: i32, max: u32, overflow: u32, nan: u32, minusZero: i32,
-  rounding: i32, seed: u64, index: u64,
+  x: usize,
+  q: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  max: u32,
+  overflow: u32,
+  nan: u32,
+  minusZero: i32,
+  rounding: i32,
+  seed: u64,
+  index: u64,
 ): void {
   for (let i: i32 = 0; i < n; i++) {
     const random = rounding == ROUND_STOCHASTIC ? splitMix64(seed, index + i) >> 32 : 0;
-    const bits = load<u32>(x + (<usize>i << 2));
+    const bits = load<u32>(x + ((<usize>i) << 2));
     const code = encodeOne(bits, mantissa, bias, width, max, overflow, nan, minusZero, rounding, random);
     store<T>(q + <usize>i * sizeof<T>(), <T>code);
   }
@@ -175,10 +209,22 @@ function encodeEach<T>(
 // @ts-ignore: decorator
 @inline
 export function encodeMany<T>(
-  x: usize, q: usize, n: i32, mantissa: i32, bias: i32, width: i32, step: f32, max: u32, overflow: u32, nan: u32,
-  minusZero: i32, rounding: i32, seed: u64, index: u64,
+  x: usize,
+  q: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  max: u32,
+  overflow: u32,
+  nan: u32,
+  minusZero: i32,
+  rounding: i32,
+  seed: u64,
+  index: u64,
 ): void {
-  if (mantissa == 23) return memory.copy(q, x, <usize>n << 2); // float32 itself
+  if (mantissa == 23) return memory.copy(q, x, (<usize>n) << 2); // float32 itself
   let i: i32 = 0;
   // without a mantissa every significand is 1, which is odd, but the last bit of the code is the exponent's
   if (rounding == ROUND_EVEN && mantissa > 0) {
@@ -190,7 +236,7 @@ export function encodeMany<T>(
       i = encodeVectors<T>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, false);
     }
   }
-  const from = x + (<usize>i << 2);
+  const from = x + ((<usize>i) << 2);
   const to = q + <usize>i * sizeof<T>();
   encodeEach<T>(from, to, n - i, mantissa, bias, width, max, overflow, nan, minusZero, rounding, seed, index + i);
 }
@@ -199,7 +245,14 @@ export function encodeMany<T>(
 // @ts-ignore: decorator
 @inline
 function decodeOne(
-  code: u32, mantissa: i32, bias: i32, width: i32, step: f32, infinity: u32, lastNumber: u32, nan: u32,
+  code: u32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  infinity: u32,
+  lastNumber: u32,
+  nan: u32,
 ): u32 {
   const sign = code >> (width - 1);
   const mag = code ^ (sign << (width - 1));
@@ -212,9 +265,18 @@ function decodeOne(
 // @ts-ignore: decorator
 @inline
 export function decodeMany<T>(
-  q: usize, y: usize, n: i32, mantissa: i32, bias: i32, width: i32, step: f32, infinity: u32, lastNumber: u32, nan: u32,
+  q: usize,
+  y: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  infinity: u32,
+  lastNumber: u32,
+  nan: u32,
 ): void {
-  if (mantissa == 23) return memory.copy(y, q, <usize>n << 2); // float32 itself
+  if (mantissa == 23) return memory.copy(y, q, (<usize>n) << 2); // float32 itself
   let i: i32 = 0;
   const shift = 23 - mantissa;
   const rebias = i32x4.splat((127 - bias) << 23);
@@ -234,11 +296,11 @@ export function decodeMany<T>(
     bits = v128.bitselect(infinityBits(), bits, i32x4.eq(mag, infinities));
     bits = v128.or(bits, i32x4.shl(sign, 32 - width));
     const isNan = v128.or(i32x4.eq(code, nans), i32x4.gt_s(mag, last));
-    v128.store(y + (<usize>i << 2), v128.bitselect(nanBits(), bits, isNan));
+    v128.store(y + ((<usize>i) << 2), v128.bitselect(nanBits(), bits, isNan));
   }
   for (; i < n; i++) {
     const code = <u32>load<T>(q + <usize>i * sizeof<T>());
-    store<u32>(y + (<usize>i << 2), decodeOne(code, mantissa, bias, width, step, infinity, lastNumber, nan));
+    store<u32>(y + ((<usize>i) << 2), decodeOne(code, mantissa, bias, width, step, infinity, lastNumber, nan));
   }
 }
 
@@ -260,6 +322,6 @@ function powerOne(bits: u32, rounding: i32, saturate: i32, random: u64): u32 {
 export function encode_f32_e8m0(x: usize, q: usize, n: i32, saturate: i32, rounding: i32, seed: u64, index: u64): void {
   for (let i: i32 = 0; i < n; i++) {
     const random = rounding == ROUND_STOCHASTIC ? splitMix64(seed, index + i) >> 32 : 0;
-    store<u8>(q + i, <u8>powerOne(load<u32>(x + (<usize>i << 2)), rounding, saturate, random));
+    store<u8>(q + i, <u8>powerOne(load<u32>(x + ((<usize>i) << 2)), rounding, saturate, random));
   }
 }

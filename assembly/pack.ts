@@ -54,11 +54,11 @@ export function unpack_u8(bytes: usize, codes: usize, n: i32, bits: i32, signed:
   let from = bytes + ((<usize>i * bits) >> 3);
   for (; i < n; i++) {
     if (held < bits) {
-      stream |= <u32>load<u8>(from++) << held;
+      stream |= (<u32>load<u8>(from++)) << held;
       held += 8;
     }
     const top = stream << (24 + spare); // the code in the highest bits
-    store<u8>(codes + i, signed ? <u8>(<i32>top >> (24 + spare)) : <u8>(top >> (24 + spare)));
+    store<u8>(codes + i, signed ? <u8>((<i32>top) >> (24 + spare)) : <u8>(top >> (24 + spare)));
     stream >>= bits;
     held -= bits;
   }

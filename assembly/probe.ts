@@ -10,6 +10,7 @@ export function dot_u8_i8_i32_relaxed(x: usize, w: usize, n: i32): i32 {
   for (let i: i32 = 0; i < n; i += 16) {
     sum = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(x + i), v128.load(w + i), sum);
   }
-  return i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1) + i32x4.extract_lane(sum, 2) +
-    i32x4.extract_lane(sum, 3);
+  return (
+    i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1) + i32x4.extract_lane(sum, 2) + i32x4.extract_lane(sum, 3)
+  );
 }

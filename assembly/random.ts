@@ -16,10 +16,10 @@ export function splitMix64(seed: u64, index: u64): u64 {
 /** y = floor(v) + (u < v - floor(v)), u uniform on the multiples of 2^-24 in [0, 1); a NaN or an infinity stays itself. */
 export function round_f32_stochastic(v: usize, y: usize, n: i32, seed: u64, index: u64): void {
   for (let i: i32 = 0; i < n; i++) {
-    const value = load<f32>(v + (<usize>i << 2));
+    const value = load<f32>(v + ((<usize>i) << 2));
     const whole = floor(value);
     const uniform = <f64>(splitMix64(seed, index + i) >> 40) * 5.9604644775390625e-8;
     // in float64 the difference is exact, for values in (-0.5, 0) too
-    store<f32>(y + (<usize>i << 2), uniform < <f64>value - <f64>whole ? whole + 1 : whole);
+    store<f32>(y + ((<usize>i) << 2), uniform < <f64>value - <f64>whole ? whole + 1 : whole);
   }
 }

@@ -57,9 +57,12 @@ function sumSquares<G extends Grid>(x: usize, weights: usize, n: i32, scale: f32
   const s = f32x4.splat(scale);
   let weight = f32x4.splat(1);
   let high = weight;
-  let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  let s0 = f64x2.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0;
   for (let i: i32 = 0; i < n; i += 8) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const left = n - i;
     let d = difference4<G>(left < 4 ? load4(x + at, left) : v128.load(x + at), s, a, b, c);
     let e = difference4<G>(left < 8 ? load4(x + at + 16, left - 4) : v128.load(x + at, 16), s, a, b, c);
@@ -101,7 +104,13 @@ export function error_f32_f64_integer(x: usize, weights: usize, n: i32, scale: f
 
 /** The same for a saturating float format: its mantissa, smallest normal and largest number. */
 export function error_f32_f64_float(
-  x: usize, weights: usize, n: i32, scale: f32, mantissa: i32, minNormal: f32, max: f32,
+  x: usize,
+  weights: usize,
+  n: i32,
+  scale: f32,
+  mantissa: i32,
+  minNormal: f32,
+  max: f32,
 ): f64 {
   const least = f32x4.splat(minNormal);
   return sumSquares<Floats>(x, weights, n, scale, f32x4.splat(max), least, i32x4.splat((23 - mantissa) << 23));

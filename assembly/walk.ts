@@ -37,9 +37,9 @@ export function walk<S extends Step>(
   while (count > 0) {
     const group = min(min(block - inGroup, length - position), count);
     let lane = lanes == 1 ? 0 : inGroup % lanes;
-    for (let done: u32 = 0; done < group; ) {
+    for (let done: u32 = 0; done < group;) {
       const part = lanes == 1 ? group : min(lanes - lane, group - done);
-      const at = <usize>(index + lane) << 2;
+      const at = (<usize>(index + lane)) << 2;
       result |= step.run(x, y, part, lanes, scales + at, zeros + at, lo, hi);
       x += part * step.inputSize;
       y += part * step.outputSize;

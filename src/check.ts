@@ -1,6 +1,6 @@
 // Checks of arguments. Every error sentence is made here: it names what was expected and what came.
 
-import { type CustomFloat, FORMATS, type FloatFormat, type Format, type FormatRow } from "./formats.ts";
+import { type CustomFloat, type FloatFormat, FORMATS, type Format, type FormatRow } from "./formats.ts";
 
 /** Any array that a caller may hand over as numbers. */
 type Numbers = ArrayLike<number>;
@@ -52,7 +52,9 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
   }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
-      throw new TypeError(`unknown option "${key}" of ${of}; expected ${known.map((k) => `"${k}"`).join(", ") || "none"}`);
+      throw new TypeError(
+        `unknown option "${key}" of ${of}; expected ${known.map((k) => `"${k}"`).join(", ") || "none"}`,
+      );
     }
   }
   return options;
@@ -198,7 +200,11 @@ function customFloat(custom: CustomFloat): FloatFormat {
   checkInteger(bias, least, 127, "format.bias");
   for (const [key, value] of Object.entries({ finite, infinity, negativeZero })) checkFlag(value, `format.${key}`);
   if (finite && (infinity || negativeZero === false)) {
-    throw conflict("format.finite", infinity ? "format.infinity" : "format.negativeZero", "every code is a finite number");
+    throw conflict(
+      "format.finite",
+      infinity ? "format.infinity" : "format.negativeZero",
+      "every code is a finite number",
+    );
   }
   if (infinity && negativeZero === false) {
     throw conflict("format.infinity", "format.negativeZero", "the code of minus zero is the only NaN");

@@ -72,7 +72,13 @@ function integer<const N extends string>(name: N, bits: number, signed: boolean)
   return { kind: "integer", name, bits, signed } as const;
 }
 
-function float<const N extends string>(name: N, exponent: number, mantissa: number, bias: number, special: Special = {}) {
+function float<const N extends string>(
+  name: N,
+  exponent: number,
+  mantissa: number,
+  bias: number,
+  special: Special = {},
+) {
   return { kind: "float", name, bits: 1 + exponent + mantissa, exponent, mantissa, bias, ...special } as const;
 }
 
@@ -179,7 +185,13 @@ export type CodeArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int3
 /** The codes of a format as the integer kernels name them: i8, u8, i16, u16, i32, u32. */
 export function codeType(format: IntegerFormat | FloatFormat | StorageFormat) {
   const size = format.bits <= 8 ? 8 : format.bits <= 16 ? 16 : 32;
-  return `${format.kind === "integer" && format.signed ? "i" : "u"}${size}` as "i8" | "u8" | "i16" | "u16" | "i32" | "u32";
+  return `${format.kind === "integer" && format.signed ? "i" : "u"}${size}` as
+    | "i8"
+    | "u8"
+    | "i16"
+    | "u16"
+    | "i32"
+    | "u32";
 }
 
 /** Bits that one value takes, its share of the scales of its block included. */

@@ -3,7 +3,14 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import {
-  bitsPerValue, FORMATS, type FloatFormat, type FormatRow, floatCodes, floatMax, floatStep, relativeCost,
+  bitsPerValue,
+  type FloatFormat,
+  FORMATS,
+  type FormatRow,
+  floatCodes,
+  floatMax,
+  floatStep,
+  relativeCost,
 } from "../src/formats.ts";
 
 const HEAD = `# Formats

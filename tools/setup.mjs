@@ -1,5 +1,5 @@
 // Makes a fresh clone ready: installs what package-lock.json asks for and builds build/, each only where it is not there
-// or not of today. Needs Node and npm, nothing else; says nothing when there is nothing to do.
+// or not of today (--build: builds in any case). Needs Node and npm, nothing else; is silent when there is nothing to do.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -50,10 +50,10 @@ function isBuilt() {
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 if (!isInstalled()) {
   console.log("installing development packages ...");
-  // no package here needs its install script, and one of them would install more
+  // no package here needs its install script
   run("npm", ["ci", "--ignore-scripts", "--no-fund", "--no-audit", "--loglevel=error"]);
 }
-if (!isBuilt()) {
+if (process.argv.includes("--build") || !isBuilt()) {
   console.log("building ...");
   run(process.execPath, ["tools/build.mjs"]);
 }

@@ -6,7 +6,11 @@ import type { Grain, Scales } from "./grain.ts";
 import { extremesOf } from "./range.ts";
 
 /** The scales of a block format for values, over finite values; nvfp4's come with the tensor's own. */
-export function blockScales(x: Float32Array, format: BlockFormat, grain: Grain): Scales & { infinite: number; tensorScale?: number } {
+export function blockScales(
+  x: Float32Array,
+  format: BlockFormat,
+  grain: Grain,
+): Scales & { infinite: number; tensorScale?: number } {
   const { lo, hi, infinite } = extremesOf(x, grain);
   const largest = lo.map((low, i) => Math.max(-low, hi[i] as number));
   const zero = new Int32Array(grain.count);

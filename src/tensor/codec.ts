@@ -2,10 +2,24 @@
 // (equation 4).
 
 import {
-  checkArray, checkFlag, checkFloats, checkFormat, checkInteger, checkOptions, checkWord, nanError, typeError,
+  checkArray,
+  checkFlag,
+  checkFloats,
+  checkFormat,
+  checkInteger,
+  checkOptions,
+  checkWord,
+  nanError,
+  typeError,
 } from "../check.ts";
 import {
-  type CodeArray, type FloatFormat, type Format, type FormatRow, floatCodes, floatStep, type IntegerFormat,
+  type CodeArray,
+  type FloatFormat,
+  type Format,
+  type FormatRow,
+  floatCodes,
+  floatStep,
+  type IntegerFormat,
 } from "../formats.ts";
 import { codeRange } from "../quantizer.ts";
 import type { Engine } from "../wasm/kernels.ts";
@@ -53,23 +67,51 @@ function encodable(format: Format): Encodable {
 }
 
 /** A class of unsigned arrays. */
-type Unsigned = new (...of: [buffer: ArrayBufferLike, at: number, length: number] | [length: number]) => Uint8Array | Uint16Array | Uint32Array;
+type Unsigned = new (
+  ...of: [buffer: ArrayBufferLike, at: number, length: number] | [length: number]
+) => Uint8Array | Uint16Array | Uint32Array;
 
-const UNSIGNED = { u8: Uint8Array, u16: Uint16Array, u32: Uint32Array } as unknown as Record<"u8" | "u16" | "u32", Unsigned>;
+const UNSIGNED = { u8: Uint8Array, u16: Uint16Array, u32: Uint32Array } as unknown as Record<
+  "u8" | "u16" | "u32",
+  Unsigned
+>;
 
 function widthOf(bits: number): "u8" | "u16" | "u32" {
   return bits <= 8 ? "u8" : bits <= 16 ? "u16" : "u32";
 }
 
 /** Encodes n float32 at x as a float format's codes at q; `index` is the place of the first in the whole tensor. */
-export function encodeFloats({ kernels: k }: Engine, f: FloatFormat, x: number, q: number, n: number, how: HowToRound, index: number) {
+export function encodeFloats(
+  { kernels: k }: Engine,
+  f: FloatFormat,
+  x: number,
+  q: number,
+  n: number,
+  how: HowToRound,
+  index: number,
+) {
   const { max, infinity, nan } = floatCodes(f);
   const beyond = infinity >= 0 ? infinity : nan;
   const overflow = how.saturate || beyond < 0 ? max : beyond;
   const rounding = k[ROUNDINGS[how.rounding]].value;
   const minusZero = f.negativeZero === false ? 0 : 1;
   const run = k[`encode_f32_${widthOf(f.bits)}`];
-  run(x, q, n, f.mantissa, f.bias, f.bits, floatStep(f), max, overflow, nan, minusZero, rounding, how.seed, BigInt(index));
+  run(
+    x,
+    q,
+    n,
+    f.mantissa,
+    f.bias,
+    f.bits,
+    floatStep(f),
+    max,
+    overflow,
+    nan,
+    minusZero,
+    rounding,
+    how.seed,
+    BigInt(index),
+  );
 }
 
 /** Decodes n codes of a float format at q to float32 at y. */
@@ -98,9 +140,26 @@ export function holdsNan({ kernels, arena }: Engine, at: number, n: number): boo
 }
 
 /** One code a value; integers as two's complement in an unsigned array. */
-function encodeChunk(e: Engine, x: Float32Array, f: Encodable, from: number, to: number, n: number, how: HowToRound, start: number) {
+function encodeChunk(
+  e: Engine,
+  x: Float32Array,
+  f: Encodable,
+  from: number,
+  to: number,
+  n: number,
+  how: HowToRound,
+  start: number,
+) {
   if (f.kind === "power") {
-    e.kernels.encode_f32_e8m0(from, to, n, +how.saturate, e.kernels[ROUNDINGS[how.rounding]].value, how.seed, BigInt(start));
+    e.kernels.encode_f32_e8m0(
+      from,
+      to,
+      n,
+      +how.saturate,
+      e.kernels[ROUNDINGS[how.rounding]].value,
+      how.seed,
+      BigInt(start),
+    );
     return;
   }
   if (f.kind === "float") {
@@ -139,11 +198,17 @@ function encodeIntegers(values: Float32Array, codes: CodeArray, f: IntegerFormat
  * @returns one unsigned code a value, as wide as the format needs; integers in two's complement
  * @throws RangeError naming the first NaN of x, where the format has none
  */
-export function encode(x: Float32Array, format: Format, options?: EncodeOptions): Uint8Array | Uint16Array | Uint32Array {
+export function encode(
+  x: Float32Array,
+  format: Format,
+  options?: EncodeOptions,
+): Uint8Array | Uint16Array | Uint32Array {
   checkFloats(x, "x");
   const row = encodable(format);
   const { saturate = row.bits <= 8 || row.kind === "integer", rounding = "even" } = checkOptions(
-    options, ["saturate", "rounding"], "encode",
+    options,
+    ["saturate", "rounding"],
+    "encode",
   );
   checkFlag(saturate, "saturate");
   checkWord(rounding, ["even", "away", "zero", "up", "down"], "rounding");
@@ -188,8 +253,14 @@ function decodeChunk(e: Engine, f: Encodable, from: number, to: number, n: numbe
   const values = e.arena.view(Float32Array, to, n);
   const codes = e.arena.view(UNSIGNED[widthOf(f.bits)], from, n);
   if (f.kind === "float") decodeFloats(e, f, from, to, n);
-  else if (f.kind === "power") codes.forEach((code, i) => { values[i] = code === 255 ? NaN : 2 ** (code - 127); });
-  else codes.forEach((code, i) => { values[i] = f.signed ? (code << (32 - f.bits)) >> (32 - f.bits) : code & (2 ** f.bits - 1); });
+  else if (f.kind === "power")
+    codes.forEach((code, i) => {
+      values[i] = code === 255 ? NaN : 2 ** (code - 127);
+    });
+  else
+    codes.forEach((code, i) => {
+      values[i] = f.signed ? (code << (32 - f.bits)) >> (32 - f.bits) : code & (2 ** f.bits - 1);
+    });
 }
 
 function packable(format: Format): IntegerFormat | FloatFormat {
@@ -220,7 +291,11 @@ export function pack(codes: Uint8Array | Int8Array, format: Format): Uint8Array 
  * The codes of a packed stream; signed integers extended to int8.
  * @param options.length how many codes; default all that whole bytes hold
  */
-export function unpack(bytes: Uint8Array, format: Format, options?: { readonly length?: number }): Uint8Array | Int8Array {
+export function unpack(
+  bytes: Uint8Array,
+  format: Format,
+  options?: { readonly length?: number },
+): Uint8Array | Int8Array {
   checkArray(bytes, [Uint8Array], "bytes");
   const row = packable(format);
   const most = Math.floor((bytes.length * 8) / row.bits);

@@ -2,12 +2,20 @@
 // it over formats.
 
 import { checkFloats, checkFormat, checkOptions, rangeError, typeError } from "../check.ts";
-import { bitsPerValue, type FloatFormat, type Format, floatCodes, floatMax, floatValue, relativeCost } from "../formats.ts";
+import {
+  bitsPerValue,
+  type FloatFormat,
+  type Format,
+  floatCodes,
+  floatMax,
+  floatValue,
+  relativeCost,
+} from "../formats.ts";
 import type { CodeRange } from "../quantizer.ts";
 import { engine } from "../wasm/kernels.ts";
 import { type Chunk, eachChunk } from "./grain.ts";
 import { sumLanes } from "./mse.ts";
-import { dequantize, effective, quantize, type QuantizeOptions } from "./quantize.ts";
+import { dequantize, effective, type QuantizeOptions, quantize } from "./quantize.ts";
 import { type Checked, checkTensor, type QTensor } from "./tensor.ts";
 
 /** Error of a quantized tensor against the values it was made from; over finite values. */
@@ -38,7 +46,9 @@ export function quantizationError(x: Float32Array, q: QTensor): QuantizationErro
   const { arena } = engine();
   return arena.scope(() => {
     const sums = arena.zeros(SUMS * 8);
-    eachChunk(x.length, checked.grain, effective(checked.row, q), (chunk) => addErrors(chunk, x, values, checked, limits, sums));
+    eachChunk(x.length, checked.grain, effective(checked.row, q), (chunk) =>
+      addErrors(chunk, x, values, checked, limits, sums),
+    );
     return figures(arena.view(Float64Array, sums, SUMS));
   });
 }
@@ -46,7 +56,14 @@ export function quantizationError(x: Float32Array, q: QTensor): QuantizationErro
 /** Three sums of eight lanes each and two counts: see split_error_f32_f64. */
 const SUMS = 26;
 
-function addErrors(chunk: Chunk, x: Float32Array, values: Float32Array, { codes }: Checked, limits: CodeRange, sums: number): void {
+function addErrors(
+  chunk: Chunk,
+  x: Float32Array,
+  values: Float32Array,
+  { codes }: Checked,
+  limits: CodeRange,
+  sums: number,
+): void {
   const { kernels, arena, start, count, place } = chunk;
   const at = arena.copy(x.subarray(start, start + count));
   const back = arena.copy(values.subarray(start, start + count));
@@ -60,11 +77,16 @@ function addErrors(chunk: Chunk, x: Float32Array, values: Float32Array, { codes 
 const DECIBEL = 4.342944819032518;
 
 function figures(sums: Float64Array): QuantizationError {
-  const [clippingSum, roundingSum, signal] = [0, 8, 16].map((at) => sumLanes(sums.subarray(at, at + 8))) as [number, number, number];
+  const [clippingSum, roundingSum, signal] = [0, 8, 16].map((at) => sumLanes(sums.subarray(at, at + 8))) as [
+    number,
+    number,
+    number,
+  ];
   const [clipped, count] = [sums[24] as number, Math.max(sums[25] as number, 1)];
   const [clipping, rounding] = [clippingSum / count, roundingSum / count];
   const mse = clipping + rounding;
-  const sqnr = mse === 0 ? Infinity : signal === 0 ? -Infinity : DECIBEL * engine().kernels.log_f64(signal / count / mse);
+  const sqnr =
+    mse === 0 ? Infinity : signal === 0 ? -Infinity : DECIBEL * engine().kernels.log_f64(signal / count / mse);
   return { mse, sqnr, clipping, rounding, clipped };
 }
 
@@ -102,7 +124,11 @@ export interface FormatComparison extends QuantizationError {
 export type CompareOptions = Pick<QuantizeOptions, "shape" | "axis" | "block" | "range" | "powerOfTwo">;
 
 /** Quantizes the same values to each format, and tells what each costs in error, bits and hardware. */
-export function compareFormats(x: Float32Array, formats: readonly Format[], options?: CompareOptions): FormatComparison[] {
+export function compareFormats(
+  x: Float32Array,
+  formats: readonly Format[],
+  options?: CompareOptions,
+): FormatComparison[] {
   checkFloats(x, "x");
   if (!Array.isArray(formats)) throw typeError("formats", "an array of formats", formats);
   const { shape, ...rest } = checkOptions(options, ["shape", "axis", "block", "range", "powerOfTwo"], "compareFormats");
@@ -112,6 +138,11 @@ export function compareFormats(x: Float32Array, formats: readonly Format[], opti
     const chosen = scaled ? rest : {};
     const q = quantize(x, { format, ...(shape && { shape }), ...chosen });
     const scaleBits = chosen.block ? 32 / chosen.block : 0;
-    return { format: row.name, bits: bitsPerValue(row) + scaleBits, ...quantizationError(x, q), relativeCost: relativeCost(row) };
+    return {
+      format: row.name,
+      bits: bitsPerValue(row) + scaleBits,
+      ...quantizationError(x, q),
+      relativeCost: relativeCost(row),
+    };
   });
 }

@@ -56,7 +56,7 @@ export type Place = readonly [
 ];
 
 /** Values of a chunk: two float32 arrays and the codes stay in the L2 cache. A multiple of 16, for packed codes and sums. */
-const CHUNK = 16384;
+const CHUNK = 32768;
 
 /** More scales than this are copied into wasm memory a chunk at a time. */
 const SCALES = 65536;
@@ -68,14 +68,29 @@ export interface Chunk extends Engine {
   readonly place: Place;
 }
 
+/** Few channels, last: their scales repeated make rows that are worth a vector loop. */
+const WIDE_ENOUGH = 64;
+
+function widened(grain: Grain, scales: Scales): [Grain, Scales] {
+  const { length, lanes, count } = grain;
+  if (lanes === 1 || lanes >= WIDE_ENOUGH || length !== lanes || count !== lanes) return [grain, scales];
+  const wide = lanes * Math.ceil(WIDE_ENOUGH / lanes);
+  const scale = Float32Array.from({ length: wide }, (_, i) => scales.scale[i % lanes] as number);
+  const zero = Int32Array.from({ length: wide }, (_, i) => scales.zero[i % lanes] as number);
+  return [{ length: wide, block: wide, lanes: wide, count: wide }, { scale, zero }];
+}
+
 /** Runs `work` on every chunk of a tensor of `length` values, scales in place; scratch memory is released after each. */
-export function eachChunk(length: number, grain: Grain, scales: Scales, work: (chunk: Chunk) => void): void {
+export function eachChunk(length: number, narrow: Grain, given: Scales, work: (chunk: Chunk) => void): void {
   const { tier, kernels, arena } = engine();
+  const [grain, scales] = widened(narrow, given);
   arena.scope(() => {
     const resident = grain.count <= SCALES ? copyScales(arena, scales, 0, grain.count) : undefined;
     for (let start = 0; start < length; start += CHUNK) {
       const count = Math.min(CHUNK, length - start);
-      arena.scope(() => work({ tier, kernels, arena, start, count, place: placeOf(arena, grain, scales, start, count, resident) }));
+      arena.scope(() =>
+        work({ tier, kernels, arena, start, count, place: placeOf(arena, grain, scales, start, count, resident) }),
+      );
     }
   });
 }
@@ -110,7 +125,9 @@ function placeOf(
   const position = start % length;
   if (resident) return [count, position, length, block, lanes, first, total, ...resident];
   const fits = first + met <= total;
-  const at = fits ? copyScales(arena, scales, first, first + met) : copyWrapped(arena, scales, first, first + met - total);
+  const at = fits
+    ? copyScales(arena, scales, first, first + met)
+    : copyWrapped(arena, scales, first, first + met - total);
   return [count, position, length, block, lanes, 0, met, ...at];
 }
 

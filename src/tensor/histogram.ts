@@ -33,7 +33,10 @@ export function binEnd(bin: number): number {
 }
 
 /** Walks the values in chunks, each in memory at `at`. */
-export function eachPiece(x: Float32Array, work: (engine: Engine, at: number, start: number, count: number) => void): void {
+export function eachPiece(
+  x: Float32Array,
+  work: (engine: Engine, at: number, start: number, count: number) => void,
+): void {
   eachChunk(x.length, grainOf([x.length]), { scale: Float32Array.of(1), zero: Int32Array.of(0) }, (chunk) => {
     const { start, count } = chunk;
     work(chunk, chunk.arena.copy(x.subarray(start, start + count)), start, count);

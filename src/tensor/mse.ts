@@ -53,11 +53,13 @@ type Sum = (x: number, weights: number, n: number, parameters: Parameters) => nu
 function summer({ codes, range }: Target): Sum {
   const { kernels } = engine();
   if (codes.kind === "integer") {
-    return (x, weights, n, { scale, zero }) => kernels.error_f32_f64_integer(x, weights, n, scale, range.lo - zero, range.hi - zero);
+    return (x, weights, n, { scale, zero }) =>
+      kernels.error_f32_f64_integer(x, weights, n, scale, range.lo - zero, range.hi - zero);
   }
   const minNormal = 2 ** (1 - codes.bias);
   const max = floatMax(codes);
-  return (x, weights, n, { scale }) => kernels.error_f32_f64_float(x, weights, n, scale, codes.mantissa, minNormal, max);
+  return (x, weights, n, { scale }) =>
+    kernels.error_f32_f64_float(x, weights, n, scale, codes.mantissa, minNormal, max);
 }
 
 /** Ratios 2^(-1/8), 2^(-1/64), 2^(-1/512) of three grids, each finer around the best ends of the one before. */
@@ -76,7 +78,10 @@ type EndError = (end: number) => number;
 /** The `count` ends of least error. */
 function leastEnds(ends: readonly number[], error: EndError, count: number): number[] {
   const measured = ends.map((end) => ({ end, error: error(end) }));
-  return measured.sort((a, b) => a.error - b.error).slice(0, count).map(({ end }) => end);
+  return measured
+    .sort((a, b) => a.error - b.error)
+    .slice(0, count)
+    .map(({ end }) => end);
 }
 
 /** The best ends of `least` to `most` on three grids; the first one around `near`, where an end is known already. */
@@ -84,7 +89,12 @@ function gridSearch(error: EndError, least: number, most: number, near?: number)
   let ends = near === undefined ? [most] : around(near, RATIOS[0], most);
   for (let end = most * RATIOS[0]; near === undefined && end > least; end *= RATIOS[0]) ends.push(end);
   ends = leastEnds(ends, error, KEPT);
-  for (const ratio of RATIOS.slice(1)) ends = leastEnds(ends.flatMap((end) => around(end, ratio, most)), error, KEPT);
+  for (const ratio of RATIOS.slice(1))
+    ends = leastEnds(
+      ends.flatMap((end) => around(end, ratio, most)),
+      error,
+      KEPT,
+    );
   return ends;
 }
 
@@ -145,7 +155,11 @@ export function leastSquares(rough: ErrorOf, exact: ErrorOf, [lo, hi]: Interval,
   if (!(most > 0)) return [lo, hi];
   // an unsigned quantizer may have clipped negative values already: nothing is known of the whole range's cost
   const least = isSigned ? leastEnd(most, 2 * most, n, target) : most * DEEPEST;
-  const end = refine((t) => exact([-t, t]), gridSearch((t) => rough([-t, t]), least, most), most);
+  const end = refine(
+    (t) => exact([-t, t]),
+    gridSearch((t) => rough([-t, t]), least, most),
+    most,
+  );
   return [-end, end];
 }
 
@@ -158,7 +172,10 @@ function leastSquaresAffine(
   n: number,
   target: Target,
 ): Interval {
-  const [leastLow, leastHigh] = [below, above].map((most) => leastEnd(most, below + above, n, target)) as [number, number];
+  const [leastLow, leastHigh] = [below, above].map((most) => leastEnd(most, below + above, n, target)) as [
+    number,
+    number,
+  ];
   const [shrink = 1] = gridSearch((part) => rough([-below * part, above * part]), DEEPEST, 1);
   let [lows, highs] = [[below * shrink], [above * shrink]];
   for (const isFirst of [true, false]) {

@@ -4,7 +4,18 @@
 import { checkFlag, checkFloats, checkFormat, checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
 import type { Format } from "../formats.ts";
 import { engine } from "../wasm/kernels.ts";
-import { addPage, addToPages, binEnd, binOfRank, binStart, binsInOrder, eachPiece, PAGE, type Pages, pointsOf } from "./histogram.ts";
+import {
+  addPage,
+  addToPages,
+  binEnd,
+  binOfRank,
+  binStart,
+  binsInOrder,
+  eachPiece,
+  PAGE,
+  type Pages,
+  pointsOf,
+} from "./histogram.ts";
 import { errorOf, type Interval, leastSquares, sumLanes } from "./mse.ts";
 import type { Target } from "./parameters.ts";
 import { checkRange, entropyInterval, linearFromPages, percentileInterval, type Range } from "./range.ts";
@@ -183,7 +194,13 @@ function together(a: Moments, b: Moments): Moments {
 const RANGE_OPTIONS = ["range", "format", "bits", "symmetric", "narrow", "powerOfTwo"];
 
 function targetOf(options: ObservedRangeOptions | undefined): Target {
-  const { format = "int8", bits, symmetric, narrow, powerOfTwo = false } = checkOptions(options, RANGE_OPTIONS, "range");
+  const {
+    format = "int8",
+    bits,
+    symmetric,
+    narrow,
+    powerOfTwo = false,
+  } = checkOptions(options, RANGE_OPTIONS, "range");
   const codes = codeFormat(checkFormat(format));
   for (const [key, value] of Object.entries({ symmetric, narrow, powerOfTwo })) checkFlag(value, key);
   if (bits !== undefined) checkInteger(bits, 2, codes.bits, "bits");
@@ -199,10 +216,12 @@ function checkState(state: ObserverState): ObserverState {
   for (const entry of state.pages) {
     const [page, counts] = Array.isArray(entry) ? entry : [];
     checkInteger(page, 0, 511, "state.pages");
-    if (!Array.isArray(counts) || counts.length !== PAGE) throw typeError("state.pages", `${PAGE} counts a page`, counts);
+    if (!Array.isArray(counts) || counts.length !== PAGE)
+      throw typeError("state.pages", `${PAGE} counts a page`, counts);
     for (const count of counts) seen += checkInteger(count, 0, Number.MAX_SAFE_INTEGER, "state.pages");
   }
-  for (const key of ["count", "infinite", "nan"] as const) checkInteger(state[key], 0, Number.MAX_SAFE_INTEGER, `state.${key}`);
+  for (const key of ["count", "infinite", "nan"] as const)
+    checkInteger(state[key], 0, Number.MAX_SAFE_INTEGER, `state.${key}`);
   if (seen !== state.count) throw rangeError("state.count", `${seen}, the sum of all bins`, state.count);
   for (const key of state.count > 0 ? (["min", "max", "mean", "squares"] as const) : []) {
     if (!Number.isFinite(state[key])) throw typeError(`state.${key}`, "a finite number", state[key]);

@@ -1,17 +1,28 @@
 // float32 <-> quantized tensors (docs/math.md, equations 1 to 3): scales given or found, per tensor, axis or block.
 
 import {
-  checkAxis, checkFlag, checkFloats, checkFormat, checkInteger, checkOptions, checkScales, checkShape, checkWord, checkZeros,
-  conflict, formatOf, rangeError,
+  checkAxis,
+  checkFlag,
+  checkFloats,
+  checkFormat,
+  checkInteger,
+  checkOptions,
+  checkScales,
+  checkShape,
+  checkWord,
+  checkZeros,
+  conflict,
+  formatOf,
+  rangeError,
 } from "../check.ts";
-import { floatMax, type Format, type FormatRow } from "../formats.ts";
+import { type Format, type FormatRow, floatMax } from "../formats.ts";
 import { blockScales } from "./block.ts";
 import { throwNan } from "./codec.ts";
 import { eachChunk, type Grain, grainOf, type Scales } from "./grain.ts";
 import type { Target } from "./parameters.ts";
 import { checkRange, type Method, type Range, searchScales } from "./range.ts";
 import { dequantizeChunk, fakeChunk, quantizeChunk } from "./steps.ts";
-import { checkTensor, codeArray, codeBytes, type CodeFormat, codeFormat, type QTensor, rangeOf } from "./tensor.ts";
+import { type CodeFormat, checkTensor, codeArray, codeBytes, codeFormat, type QTensor, rangeOf } from "./tensor.ts";
 
 /** Options of {@link quantize} and {@link fakeQuantize}. */
 export interface QuantizeOptions {
@@ -43,7 +54,19 @@ export interface QuantizeOptions {
 }
 
 const KNOWN = [
-  "format", "shape", "axis", "block", "symmetric", "narrow", "bits", "powerOfTwo", "range", "scale", "zero", "rounding", "seed",
+  "format",
+  "shape",
+  "axis",
+  "block",
+  "symmetric",
+  "narrow",
+  "bits",
+  "powerOfTwo",
+  "range",
+  "scale",
+  "zero",
+  "rounding",
+  "seed",
 ];
 
 /** What the options of a quantizer come to. */
@@ -71,7 +94,8 @@ function planOf(x: Float32Array, given: QuantizeOptions, of: string): Plan {
   const symmetric = options.symmetric ?? (codes.kind === "float" || codes.signed);
   if (codes.kind === "float") refuseForFloats(options, codes.name);
   if (options.bits !== undefined) checkInteger(options.bits, 2, codes.bits, "bits");
-  if (options.narrow && codes.kind === "integer" && !codes.signed) throw conflict("narrow", "format", "unsigned codes have no lowest to leave out");
+  if (options.narrow && codes.kind === "integer" && !codes.signed)
+    throw conflict("narrow", "format", "unsigned codes have no lowest to leave out");
   const range = rangeOf(codes, options.bits, options.narrow || row.kind === "block");
   const powerOfTwo = options.powerOfTwo ?? false;
   return { row, codes, range, shape, axis, block, grain, symmetric, powerOfTwo, seed: seedOf(options), options };
@@ -133,7 +157,10 @@ function methodOf({ codes, options }: Plan): Method {
 }
 
 /** The scales that multiply codes: with the tensor's own scale, and the element's, where there are such. */
-export function effective(row: FormatRow, { scale, zero, tensorScale = 1 }: Scales & { tensorScale?: number | undefined }): Scales {
+export function effective(
+  row: FormatRow,
+  { scale, zero, tensorScale = 1 }: Scales & { tensorScale?: number | undefined },
+): Scales {
   const unit = row.name === "mxint8" ? INT8_STEP : tensorScale;
   return { scale: unit === 1 ? scale : scale.map((s) => Math.max(Math.fround(s * unit), 2 ** -149)), zero };
 }
@@ -223,6 +250,10 @@ export function fakeQuantize(x: Float32Array, options: QuantizeOptions): Float32
  * @param options as for {@link quantize}, without `shape`
  */
 export function requantize(q: QTensor, options: Omit<QuantizeOptions, "shape">): QTensor {
-  checkOptions(options, KNOWN.filter((key) => key !== "shape"), "requantize");
+  checkOptions(
+    options,
+    KNOWN.filter((key) => key !== "shape"),
+    "requantize",
+  );
   return quantize(dequantize(q), { ...options, shape: q.shape });
 }

@@ -2,7 +2,7 @@
 
 import { checkOptions, rangeError, typeError } from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
-import { leastDivergence, LINEAR_BINS } from "./entropy.ts";
+import { LINEAR_BINS, leastDivergence } from "./entropy.ts";
 import { type Grain, type Scales, scalesMet } from "./grain.ts";
 import { addToPages, binsInOrder, eachPiece, type Pages, pointsOf, valueOfRank } from "./histogram.ts";
 import { errorOf, type Interval, leastSquares } from "./mse.ts";
@@ -13,7 +13,13 @@ import { parametersOf, type Target } from "./parameters.ts";
  * all of it by magnitude in symmetric quantizers; the least squared error; the least Kullback-Leibler divergence; or the
  * range itself.
  */
-export type Range = "minmax" | "percentile" | "mse" | "entropy" | readonly [lo: number, hi: number] | { readonly percentile: number };
+export type Range =
+  | "minmax"
+  | "percentile"
+  | "mse"
+  | "entropy"
+  | readonly [lo: number, hi: number]
+  | { readonly percentile: number };
 
 /** A range method, checked. */
 export type Method =
@@ -30,7 +36,8 @@ export function checkRange(range: Range | undefined): Method {
   if (range === undefined) return { kind: "minmax" };
   if (range === "minmax" || range === "mse" || range === "entropy") return { kind: range };
   if (range === "percentile") return { kind: "percentile", percentile: DEFAULT_PERCENTILE };
-  if (Array.isArray(range) || ArrayBuffer.isView(range)) return { kind: "given", interval: checkInterval(range as never) };
+  if (Array.isArray(range) || ArrayBuffer.isView(range))
+    return { kind: "given", interval: checkInterval(range as never) };
   const wanted = `"minmax", "percentile", "mse", "entropy", [lo, hi] or { percentile }`;
   if (range === null || typeof range !== "object") throw typeError("range", wanted, range);
   const { percentile } = checkOptions(range as { percentile: number }, ["percentile"], "range");
@@ -106,7 +113,12 @@ function allFinite(x: Float32Array): boolean {
 }
 
 /** Scales and zeros for values, by a range method. */
-export function searchScales(x: Float32Array, target: Target, method: Method, grain: Grain): Scales & { infinite: number } {
+export function searchScales(
+  x: Float32Array,
+  target: Target,
+  method: Method,
+  grain: Grain,
+): Scales & { infinite: number } {
   const scale = new Float32Array(grain.count);
   const zero = new Int32Array(grain.count);
   const extremes = method.kind === "given" ? undefined : extremesOf(x, grain);
@@ -119,7 +131,14 @@ export function searchScales(x: Float32Array, target: Target, method: Method, gr
   return { scale, zero, infinite: extremes?.infinite ?? 0 };
 }
 
-function intervalOf(x: Float32Array, target: Target, method: Method, grain: Grain, index: number, most: Interval): Interval {
+function intervalOf(
+  x: Float32Array,
+  target: Target,
+  method: Method,
+  grain: Grain,
+  index: number,
+  most: Interval,
+): Interval {
   if (method.kind === "given") return method.interval;
   if (method.kind === "minmax" || most[0] === most[1]) return most;
   const values = valuesOf(x, grain, index);

@@ -1,7 +1,25 @@
 // Plain data: a tensor, a quantized tensor, and the array that a format's codes live in.
 
-import { checkArray, checkAxis, checkFormat, checkInteger, checkScales, checkShape, checkZeros, rangeError, typeError } from "../check.ts";
-import { type CodeArray, codeType, element, type FloatFormat, type Format, type FormatRow, type IntegerFormat } from "../formats.ts";
+import {
+  checkArray,
+  checkAxis,
+  checkFormat,
+  checkInteger,
+  checkScales,
+  checkShape,
+  checkZeros,
+  rangeError,
+  typeError,
+} from "../check.ts";
+import {
+  type CodeArray,
+  codeType,
+  element,
+  type FloatFormat,
+  type Format,
+  type FormatRow,
+  type IntegerFormat,
+} from "../formats.ts";
 import { type CodeRange, codeRange } from "../quantizer.ts";
 import { type Grain, grainOf } from "./grain.ts";
 

@@ -1,7 +1,7 @@
 // The wasm modules: compiled on first use, in the tier this host computes exactly in.
 
 import { instantiateSync } from "@assemblyscript/loader";
-import * as modules from "../../build/modules.ts";
+import { relaxed, simd } from "../../build/modules.ts";
 import type { instantiate } from "../../build/simd.d.ts";
 import { rangeError } from "../check.ts";
 import { fromBase64 } from "../host.ts";
@@ -20,18 +20,30 @@ export interface Engine {
   readonly arena: Arena;
 }
 
+/** The modules as base64 text. */
+const MODULES = { simd, relaxed };
+
 let current: Engine | undefined;
 const started: { simd?: Engine; relaxed?: Engine | undefined } = {};
 
 function start(tier: Tier, module?: WebAssembly.Module): Engine {
   const memory = new WebAssembly.Memory({ initial: 1 });
-  const source = module ?? fromBase64(modules[tier]);
+  const source = module ?? fromBase64(MODULES[tier]);
   const kernels = instantiateSync(source, { env: { memory } }).exports as unknown as Kernels;
   return { tier, kernels, arena: new Arena(memory, kernels.HEAP_BASE.value) };
 }
 
 /** Pairs of bytes (x signed, w with bit 7 set or not), the pairs that overflow 16 bits among them. */
-const PROBES = [[-128, 255], [127, 255], [-128, 128], [127, 128], [-1, 255], [-128, 127], [127, 1], [85, 170]] as const;
+const PROBES = [
+  [-128, 255],
+  [127, 255],
+  [-128, 128],
+  [127, 128],
+  [-1, 255],
+  [-128, 127],
+  [127, 1],
+  [85, 170],
+] as const;
 const PROBE_BYTES = 4096;
 
 /** How often the probe runs: the baseline compiler's code answers first, optimized code may answer later. */
@@ -57,7 +69,7 @@ function isExact({ kernels, arena }: Engine): boolean {
 }
 
 function startRelaxed(module?: WebAssembly.Module): Engine | undefined {
-  if (!module && !WebAssembly.validate(fromBase64(modules.relaxed))) return undefined;
+  if (!module && !WebAssembly.validate(fromBase64(MODULES.relaxed))) return undefined;
   const engine = start("relaxed", module);
   return isExact(engine) ? engine : undefined;
 }
@@ -95,8 +107,8 @@ export function useTier(wanted?: Tier): void {
  */
 export async function ready(): Promise<void> {
   if (current) return;
-  const relaxed = fromBase64(modules.relaxed);
+  const relaxed = fromBase64(MODULES.relaxed);
   if (WebAssembly.validate(relaxed)) started.relaxed ??= startRelaxed(await WebAssembly.compile(relaxed));
-  started.simd ??= start("simd", await WebAssembly.compile(fromBase64(modules.simd)));
+  started.simd ??= start("simd", await WebAssembly.compile(fromBase64(MODULES.simd)));
   useTier();
 }

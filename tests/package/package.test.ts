@@ -68,7 +68,7 @@ let project: Project;
 before(() => {
   project = makeProject();
 });
-after(() => project.remove());
+after(() => project?.remove());
 
 describe("the package", () => {
   it("holds the modules, their types and wasm files, and nothing else", () => {
