@@ -97,91 +97,51 @@ function quantizeLanes<T>(x: usize, q: usize, n: i32, scales: usize, zeros: usiz
   return found;
 }
 
-// @ts-ignore: decorator
-@inline
-function dequantizeOne<T>(q: usize, y: usize, scale: f32, zero: i32): void {
-  if (isFloat<T>()) store<f32>(y, load<f32>(q) * scale);
-  else store<f32>(y, <f32>(<i64>load<T>(q) - <i64>zero) * scale);
-}
-
-/** n codes that share one scale. */
-function dequantizeRun<T>(q: usize, y: usize, n: i32, scale: f32, zero: i32): void {
+/** n codes of type T as float32: all with one scale and zero (`lanes` 1), or each with its own. */
+function dequantizeMany<T>(q: usize, y: usize, n: i32, lanes: i32, scales: usize, zeros: usize): void {
   let i: i32 = 0;
-  const s = f32x4.splat(scale);
-  if (isFloat<T>()) {
-    for (; i + 4 <= n; i += 4) v128.store(y + ((<usize>i) << 2), f32x4.mul(v128.load(q + ((<usize>i) << 2)), s));
-  } else if (sizeof<T>() < 4) {
-    const z = i32x4.splat(zero);
-    for (; i + 16 <= n; i += 16) {
-      const from = q + <usize>i * sizeof<T>();
-      const to = y + ((<usize>i) << 2);
-      for (let j: usize = 0; j < 4; j++) {
-        const codes = i32x4.sub(loadCodes4<T>(from + j * 4 * sizeof<T>()), z);
-        v128.store(to + (j << 4), f32x4.mul(f32x4.convert_i32x4_s(codes), s));
-      }
+  let s = v128.load32_splat(scales);
+  let z = v128.load32_splat(zeros);
+  for (; i + 4 <= n && sizeof<T>() < 4; i += 4) {
+    const at = (<usize>i) << 2;
+    if (lanes != 1) {
+      s = v128.load(scales + at);
+      z = v128.load(zeros + at);
     }
-    for (; i + 4 <= n; i += 4) {
-      const codes = i32x4.sub(loadCodes4<T>(q + <usize>i * sizeof<T>()), z);
-      v128.store(y + ((<usize>i) << 2), f32x4.mul(f32x4.convert_i32x4_s(codes), s));
-    }
-  }
-  for (; i < n; i++) dequantizeOne<T>(q + <usize>i * sizeof<T>(), y + ((<usize>i) << 2), scale, zero);
-}
-
-/** n codes, each with its own scale and zero. */
-function dequantizeLanes<T>(q: usize, y: usize, n: i32, scales: usize, zeros: usize): void {
-  let i: i32 = 0;
-  if (isFloat<T>()) {
-    for (; i + 4 <= n; i += 4) {
-      const at = (<usize>i) << 2;
-      v128.store(y + at, f32x4.mul(v128.load(q + at), v128.load(scales + at)));
-    }
-  } else if (sizeof<T>() < 4) {
-    for (; i + 4 <= n; i += 4) {
-      const at = (<usize>i) << 2;
-      const codes = i32x4.sub(loadCodes4<T>(q + <usize>i * sizeof<T>()), v128.load(zeros + at));
-      v128.store(y + at, f32x4.mul(f32x4.convert_i32x4_s(codes), v128.load(scales + at)));
-    }
+    const codes = i32x4.sub(loadCodes4<T>(q + <usize>i * sizeof<T>()), z);
+    v128.store(y + at, f32x4.mul(f32x4.convert_i32x4_s(codes), s));
   }
   for (; i < n; i++) {
-    const at = (<usize>i) << 2;
-    dequantizeOne<T>(q + <usize>i * sizeof<T>(), y + at, load<f32>(scales + at), load<i32>(zeros + at));
+    const lane = lanes == 1 ? 0 : (<usize>i) << 2;
+    // int32 codes and zeros may be further apart than an int32
+    const steps = <i64>load<T>(q + <usize>i * sizeof<T>()) - <i64>load<i32>(zeros + lane);
+    store<f32>(y + ((<usize>i) << 2), <f32>steps * load<f32>(scales + lane));
   }
 }
 
-/** v / s; NaN as the one NaN, for the sign of a NaN that arithmetic gives is the host's. */
+/** v s or v / s; a NaN becomes the one NaN, for sign and payload of a NaN that arithmetic gives are the host's. */
 // @ts-ignore: decorator
 @inline
-function divide4(v: v128, s: v128): v128 {
-  const y = f32x4.div(v, s);
+function scaled4(v: v128, s: v128, divide: bool): v128 {
+  const y = divide ? f32x4.div(v, s) : f32x4.mul(v, s);
   return v128.bitselect(y, nanBits(), f32x4.eq(y, y));
 }
 
+/** n values times or by their scales: one for all (`lanes` 1), or one each. */
 // @ts-ignore: decorator
 @inline
-function divideOne(x: usize, y: usize, scale: f32): void {
-  const v = load<f32>(x) / scale;
-  store<f32>(y, isNaN(v) ? NaN : v);
-}
-
-/** y = x / s for n values that share one scale. */
-function divideRun(x: usize, y: usize, n: i32, scale: f32): void {
-  const s = f32x4.splat(scale);
-  let i: i32 = 0;
-  for (; i + 4 <= n; i += 4) v128.store(y + ((<usize>i) << 2), divide4(v128.load(x + ((<usize>i) << 2)), s));
-  for (; i < n; i++) divideOne(x + ((<usize>i) << 2), y + ((<usize>i) << 2), scale);
-}
-
-/** y = x / s for n values, each with its own scale. */
-function divideLanes(x: usize, y: usize, n: i32, scales: usize): void {
+function scaleMany(x: usize, y: usize, n: i32, lanes: i32, scales: usize, divide: bool): void {
+  let s = v128.load32_splat(scales);
   let i: i32 = 0;
   for (; i + 4 <= n; i += 4) {
     const at = (<usize>i) << 2;
-    v128.store(y + at, divide4(v128.load(x + at), v128.load(scales + at)));
+    if (lanes != 1) s = v128.load(scales + at);
+    v128.store(y + at, scaled4(v128.load(x + at), s, divide));
   }
   for (; i < n; i++) {
     const at = (<usize>i) << 2;
-    divideOne(x + at, y + at, load<f32>(scales + at));
+    const one = v128.load32_splat(scales + (lanes == 1 ? 0 : at));
+    v128.store32_lane(y + at, scaled4(v128.load32_splat(x + at), one, divide), 0);
   }
 }
 
@@ -202,7 +162,7 @@ export class Quantize<T> extends Step {
   }
 }
 
-/** Codes of type T -> float32; T = f32 multiplies decoded floats by their scales. */
+/** Codes of type T -> float32. */
 export class Dequantize<T> extends Step {
   // @ts-ignore: decorator
   @inline get inputSize(): i32 {
@@ -214,8 +174,7 @@ export class Dequantize<T> extends Step {
   }
   // @ts-ignore: decorator
   @inline run(x: usize, y: usize, count: i32, lanes: i32, scales: usize, zeros: usize, lo: i32, hi: i32): i32 {
-    if (lanes == 1) dequantizeRun<T>(x, y, count, load<f32>(scales), load<i32>(zeros));
-    else dequantizeLanes<T>(x, y, count, scales, zeros);
+    dequantizeMany<T>(x, y, count, lanes, scales, zeros);
     return 0;
   }
 }
@@ -232,8 +191,24 @@ export class Divide extends Step {
   }
   // @ts-ignore: decorator
   @inline run(x: usize, y: usize, count: i32, lanes: i32, scales: usize, zeros: usize, lo: i32, hi: i32): i32 {
-    if (lanes == 1) divideRun(x, y, count, load<f32>(scales));
-    else divideLanes(x, y, count, scales);
+    scaleMany(x, y, count, lanes, scales, true);
+    return 0;
+  }
+}
+
+/** float32 times its scale: what a decoded float stands for. */
+export class Multiply extends Step {
+  // @ts-ignore: decorator
+  @inline get inputSize(): i32 {
+    return 4;
+  }
+  // @ts-ignore: decorator
+  @inline get outputSize(): i32 {
+    return 4;
+  }
+  // @ts-ignore: decorator
+  @inline run(x: usize, y: usize, count: i32, lanes: i32, scales: usize, zeros: usize, lo: i32, hi: i32): i32 {
+    scaleMany(x, y, count, lanes, scales, false);
     return 0;
   }
 }

@@ -5,10 +5,10 @@
 // Names are verb_inputs_output[_variant]; parameters are inputs, outputs, sizes, numbers. The module `relaxed` is the same
 // source compiled with relaxed SIMD; both give the same bytes.
 //
-// Kernels with scales take the ten parameters of walk.ts behind x and y; they return non-zero if a NaN was met
-// (extremes_f32_f32: if an infinity was).
+// Kernels with scales take a pointer to a Place (walk.ts); they return non-zero if a NaN was met (extremes_f32_f32: if an
+// infinity was).
 
-import { Dequantize, Divide, Quantize } from "./affine";
+import { Dequantize, Divide, Multiply, Quantize } from "./affine";
 import { Fake } from "./fake";
 import { Extremes } from "./measure";
 import { decodeMany, encodeMany } from "./minifloat";
@@ -31,288 +31,78 @@ export { round_f32_stochastic } from "./random";
 export { error_f32_f64_float, error_f32_f64_integer } from "./search";
 
 /** q = clamp(round(x / s) + z, lo, hi) as i8. */
-export function quantize_f32_i8(
-  x: usize,
-  q: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Quantize<i8>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function quantize_f32_i8(x: usize, q: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Quantize<i8>>(x, q, count, place, lo, hi);
 }
 
 /** q = clamp(round(x / s) + z, lo, hi) as u8. */
-export function quantize_f32_u8(
-  x: usize,
-  q: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Quantize<u8>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function quantize_f32_u8(x: usize, q: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Quantize<u8>>(x, q, count, place, lo, hi);
 }
 
 /** q = clamp(round(x / s) + z, lo, hi) as i16. */
-export function quantize_f32_i16(
-  x: usize,
-  q: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Quantize<i16>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function quantize_f32_i16(x: usize, q: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Quantize<i16>>(x, q, count, place, lo, hi);
 }
 
 /** q = clamp(round(x / s) + z, lo, hi) as u16. */
-export function quantize_f32_u16(
-  x: usize,
-  q: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Quantize<u16>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function quantize_f32_u16(x: usize, q: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Quantize<u16>>(x, q, count, place, lo, hi);
 }
 
 /** q = clamp(round(x / s) + z, lo, hi) as i32. */
-export function quantize_f32_i32(
-  x: usize,
-  q: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Quantize<i32>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function quantize_f32_i32(x: usize, q: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Quantize<i32>>(x, q, count, place, lo, hi);
 }
 
 /** round(x / s) + z as float32, not clamped; a NaN is not reported. */
-export function quantize_f32_f32(
-  x: usize,
-  q: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Quantize<f32>>(x, q, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function quantize_f32_f32(x: usize, q: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Quantize<f32>>(x, q, count, place, lo, hi);
 }
 
 /** y = s (q - z) from i8 codes; lo and hi are not read. */
-export function dequantize_i8_f32(
-  q: usize,
-  y: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Dequantize<i8>>(q, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function dequantize_i8_f32(q: usize, y: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Dequantize<i8>>(q, y, count, place, lo, hi);
 }
 
 /** y = s (q - z) from u8 codes; lo and hi are not read. */
-export function dequantize_u8_f32(
-  q: usize,
-  y: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Dequantize<u8>>(q, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function dequantize_u8_f32(q: usize, y: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Dequantize<u8>>(q, y, count, place, lo, hi);
 }
 
 /** y = s (q - z) from i16 codes; lo and hi are not read. */
-export function dequantize_i16_f32(
-  q: usize,
-  y: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Dequantize<i16>>(q, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function dequantize_i16_f32(q: usize, y: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Dequantize<i16>>(q, y, count, place, lo, hi);
 }
 
 /** y = s (q - z) from u16 codes; lo and hi are not read. */
-export function dequantize_u16_f32(
-  q: usize,
-  y: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Dequantize<u16>>(q, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function dequantize_u16_f32(q: usize, y: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Dequantize<u16>>(q, y, count, place, lo, hi);
 }
 
 /** y = s (q - z) from i32 codes; lo and hi are not read. */
-export function dequantize_i32_f32(
-  q: usize,
-  y: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Dequantize<i32>>(q, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function dequantize_i32_f32(q: usize, y: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Dequantize<i32>>(q, y, count, place, lo, hi);
 }
 
 /** y = s x; zeros, lo and hi are not read. */
-export function multiply_f32_f32(
-  x: usize,
-  y: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Dequantize<f32>>(x, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function multiply_f32_f32(x: usize, y: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Multiply>(x, y, count, place, lo, hi);
 }
 
 /** y = x / s; zeros, lo and hi are not read. */
-export function divide_f32_f32(
-  x: usize,
-  y: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Divide>(x, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function divide_f32_f32(x: usize, y: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Divide>(x, y, count, place, lo, hi);
 }
 
 /** y = s (clamp(round(x / s) + z, lo, hi) - z), |lo - z| and |hi - z| at most 2^22. */
-export function fake_f32_f32(
-  x: usize,
-  y: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Fake>(x, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function fake_f32_f32(x: usize, y: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Fake>(x, y, count, place, lo, hi);
 }
 
 /** Minima (`scales`) and maxima (`zeros`) of finite values, lowered and raised; y, lo, hi are not read; a NaN is passed over. */
-export function extremes_f32_f32(
-  x: usize,
-  y: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
-  return walk<Extremes>(x, y, count, position, length, block, lanes, index, total, scales, zeros, lo, hi);
+export function extremes_f32_f32(x: usize, y: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  return walk<Extremes>(x, y, count, place, lo, hi);
 }
 
 /** Codes of a float format of 8 bits at most; see minifloat.ts. */

@@ -105,3 +105,25 @@ export function loadCodes4<T>(from: usize): v128 {
   const pairs = isSigned<T>() ? i16x8.extend_low_i8x16_s(bytes) : i16x8.extend_low_i8x16_u(bytes);
   return isSigned<T>() ? i32x4.extend_low_i16x8_s(pairs) : i32x4.extend_low_i16x8_u(pairs);
 }
+
+/** The first `count` of four float32 or int32 (four if more), zeros behind them; nothing behind them is read. */
+// @ts-ignore: decorator
+@inline
+export function load4(from: usize, count: i32): v128 {
+  return count >= 4 ? v128.load(from) : loadFew(from, count);
+}
+
+function loadFew(from: usize, count: i32): v128 {
+  let v = i32x4.splat(0);
+  if (count > 0) v = v128.load32_lane(from, v, 0);
+  if (count > 1) v = v128.load32_lane(from, v, 1, 4);
+  if (count > 2) v = v128.load32_lane(from, v, 2, 8);
+  return v;
+}
+
+/** All bits of the first `count` lanes, none of the others. */
+// @ts-ignore: decorator
+@inline
+export function firstLanes(count: i32): v128 {
+  return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
+}

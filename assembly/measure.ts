@@ -65,7 +65,7 @@ function extremesLanes(x: usize, n: i32, mins: usize, maxs: usize): i32 {
   let seen = i32x4.splat(0);
   let i: i32 = 0;
   for (; i + 4 <= n; i += 4) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     const v = v128.load(x + at);
     const abs = v128.and(v, magnitudeMask());
     const isFinite = i32x4.lt_s(abs, infinity);
@@ -74,7 +74,7 @@ function extremesLanes(x: usize, n: i32, mins: usize, maxs: usize): i32 {
     v128.store(maxs + at, f32x4.pmax(v128.load(maxs + at), v128.bitselect(v, minusInfinity, isFinite)));
   }
   let found = i32(v128.any_true(seen));
-  for (; i < n; i++) found |= extremesOne(x + (<usize>i << 2), mins + (<usize>i << 2), maxs + (<usize>i << 2));
+  for (; i < n; i++) found |= extremesOne(x + ((<usize>i) << 2), mins + ((<usize>i) << 2), maxs + ((<usize>i) << 2));
   return found;
 }
 

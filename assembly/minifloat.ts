@@ -286,7 +286,7 @@ export function decodeMany<T>(
   const infinities = i32x4.splat(infinity);
   const last = i32x4.splat(lastNumber);
   const nans = i32x4.splat(nan);
-  for (; i + 4 <= n; i += 4) {
+  for (; i + 4 <= n && sizeof<T>() < 4; i += 4) {
     const code = loadCodes4<T>(q + <usize>i * sizeof<T>());
     const sign = v128.and(code, signBit);
     const mag = v128.xor(code, sign);

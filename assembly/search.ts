@@ -1,7 +1,7 @@
 // The squared error of one quantizer on many values, in one pass and without codes: what a search for the best range asks
 // for again and again (docs/math.md, equation 10). Differences are float32, their squares are summed in SUM_LANES float64.
 
-import { clamp4, infinityBits, magnitudeMask, roundingMagic } from "./lanes";
+import { clamp4, firstLanes, infinityBits, load4, magnitudeMask, roundingMagic } from "./lanes";
 
 /** What four values become. `S` is only a name for static dispatch, as in walk.ts. */
 abstract class Grid {
@@ -64,13 +64,13 @@ function sumSquares<G extends Grid>(x: usize, weights: usize, n: i32, scale: f32
   for (let i: i32 = 0; i < n; i += 8) {
     const at = (<usize>i) << 2;
     const left = n - i;
-    let d = difference4<G>(left < 4 ? load4(x + at, left) : v128.load(x + at), s, a, b, c);
-    let e = difference4<G>(left < 8 ? load4(x + at + 16, left - 4) : v128.load(x + at, 16), s, a, b, c);
+    let d = difference4<G>(load4(x + at, left), s, a, b, c);
+    let e = difference4<G>(load4(x + at + 16, left - 4), s, a, b, c);
     if (left < 4) d = v128.and(d, firstLanes(left));
     if (left < 8) e = v128.and(e, firstLanes(left - 4));
     if (weights) {
-      weight = left < 4 ? load4(weights + at, left) : v128.load(weights + at);
-      high = left < 8 ? load4(weights + at + 16, left - 4) : v128.load(weights + at, 16);
+      weight = load4(weights + at, left);
+      high = load4(weights + at + 16, left - 4);
     }
     s0 = f64x2.add(s0, squares2(d, weight));
     s1 = f64x2.add(s1, squares2(upper(d), upper(weight)));
@@ -79,22 +79,6 @@ function sumSquares<G extends Grid>(x: usize, weights: usize, n: i32, scale: f32
   }
   const sum = f64x2.add(f64x2.add(s0, s2), f64x2.add(s1, s3));
   return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
-}
-
-/** The first `count` of four values (all or none at the ends), zeros behind them. */
-function load4(from: usize, count: i32): v128 {
-  let v = f32x4.splat(0);
-  if (count > 0) v = v128.load32_lane(from, v, 0);
-  if (count > 1) v = v128.load32_lane(from, v, 1, 4);
-  if (count > 2) v = v128.load32_lane(from, v, 2, 8);
-  return v;
-}
-
-/** All bits of the first `count` lanes. */
-// @ts-ignore: decorator
-@inline
-function firstLanes(count: i32): v128 {
-  return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
 }
 
 /** Sum of w (x - s (clamp(round(x / s), lo, hi)))^2 over n finite values; weights 0: all 1. |lo|, |hi| at most 2^22. */

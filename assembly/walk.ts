@@ -2,8 +2,7 @@
 //
 // A tensor is rows of `length` values. A row is cut into groups of `block` values (the last of a row may be short). A group
 // owns `lanes` scales: one for all its values, or one a value, repeating every `lanes` values. Groups take their scales in
-// order, beginning again after `total` of them. A call covers `count` values from `position` of a row on, whose group's
-// first scale is `index`, so that any stretch of a tensor can be done alone.
+// order, beginning again after `total` of them. A call covers a stretch of a tensor that begins anywhere.
 
 /** What is done to `count` neighbouring values: with one scale (`lanes` 1), or each with its own. */
 export abstract class Step {
@@ -15,22 +14,31 @@ export abstract class Step {
   abstract run(x: usize, y: usize, count: i32, lanes: i32, scales: usize, zeros: usize, lo: i32, hi: i32): i32;
 }
 
-/** Walks `count` values of x and y. `S` is only a name for static dispatch: no instance exists. */
-export function walk<S extends Step>(
-  x: usize,
-  y: usize,
-  count: u32,
-  position: u32,
-  length: u32,
-  block: u32,
-  lanes: u32,
-  index: u32,
-  total: u32,
-  scales: usize,
-  zeros: usize,
-  lo: i32,
-  hi: i32,
-): i32 {
+/** Where a stretch of values lies and where its scales and zeros are: eight u32 in memory, in this order. */
+@unmanaged
+export class Place {
+  /** In the row, of the first value. */
+  position: u32;
+  length: u32;
+  block: u32;
+  lanes: u32;
+  /** The first scale of the first value's group. */
+  index: u32;
+  total: u32;
+  /** Pointer to float32. */
+  scales: usize;
+  /** Pointer to int32. */
+  zeros: usize;
+}
+
+/** Walks `count` values of x and y from `place` on. `S` is only a name for static dispatch: no instance exists. */
+export function walk<S extends Step>(x: usize, y: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {
+  const where = changetype<Place>(place);
+  const length = where.length;
+  const block = where.block;
+  const lanes = where.lanes;
+  let position = where.position;
+  let index = where.index;
   const step = changetype<S>(0);
   let result = 0;
   let inGroup = position % block;
@@ -40,7 +48,7 @@ export function walk<S extends Step>(
     for (let done: u32 = 0; done < group;) {
       const part = lanes == 1 ? group : min(lanes - lane, group - done);
       const at = (<usize>(index + lane)) << 2;
-      result |= step.run(x, y, part, lanes, scales + at, zeros + at, lo, hi);
+      result |= step.run(x, y, part, lanes, where.scales + at, where.zeros + at, lo, hi);
       x += part * step.inputSize;
       y += part * step.outputSize;
       done += part;
@@ -51,7 +59,7 @@ export function walk<S extends Step>(
     if (position == length) position = 0;
     inGroup = 0;
     index += lanes;
-    if (index == total) index = 0;
+    if (index == where.total) index = 0;
   }
   return result;
 }

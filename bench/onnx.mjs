@@ -3,7 +3,11 @@
 const OPSET = 21;
 const IR_VERSION = 10;
 /** TensorProto.DataType by array class. */
-const TYPES = new Map([[Float32Array, 1], [Uint8Array, 2], [Int8Array, 3]]);
+const TYPES = new Map([
+  [Float32Array, 1],
+  [Uint8Array, 2],
+  [Int8Array, 3],
+]);
 const INT_ATTRIBUTE = 2;
 
 function varint(value) {
@@ -39,7 +43,10 @@ function node(op, inputs, outputs, attributes) {
     field(5, message(field(1, name), field(3, value), field(20, INT_ATTRIBUTE))),
   );
   return message(
-    ...inputs.map((name) => field(1, name)), ...outputs.map((name) => field(2, name)), field(4, op), ...fields,
+    ...inputs.map((name) => field(1, name)),
+    ...outputs.map((name) => field(2, name)),
+    field(4, op),
+    ...fields,
   );
 }
 
@@ -53,11 +60,21 @@ function node(op, inputs, outputs, attributes) {
 export function oneNode(op, { input, outputs, constants = {}, attributes = {} }) {
   const names = [input.name, ...Object.keys(constants)];
   const graph = message(
-    field(1, node(op, names, outputs.map((output) => output.name), attributes)),
+    field(
+      1,
+      node(
+        op,
+        names,
+        outputs.map((output) => output.name),
+        attributes,
+      ),
+    ),
     field(2, op),
     ...Object.entries(constants).map(([name, { data, shape }]) => field(5, tensor(name, data, shape))),
     field(11, valueInfo(input)),
     ...outputs.map((output) => field(12, valueInfo(output))),
   );
-  return Uint8Array.from(message(field(1, IR_VERSION), field(8, message(field(1, ""), field(2, OPSET))), field(7, graph)));
+  return Uint8Array.from(
+    message(field(1, IR_VERSION), field(8, message(field(1, ""), field(2, OPSET))), field(7, graph)),
+  );
 }

@@ -31,7 +31,11 @@ function options() {
 function installRivals() {
   if (existsSync(join(rivals, "node_modules", "node24", "bin"))) return;
   const npm = (...args) => {
-    execFileSync("npm", args, { cwd: rivals, stdio: ["ignore", process.stderr, "inherit"], shell: process.platform === "win32" });
+    execFileSync("npm", args, {
+      cwd: rivals,
+      stdio: ["ignore", process.stderr, "inherit"],
+      shell: process.platform === "win32",
+    });
   };
   npm("ci", "--ignore-scripts");
   npm("rebuild", "node24");
@@ -39,7 +43,7 @@ function installRivals() {
 
 /** Runs everything again in the Node that the figures are for, unless this is it. */
 function rightNode() {
-  if (Number.parseInt(process.versions.node) === NODE) return true;
+  if (Number.parseInt(process.versions.node, 10) === NODE) return true;
   const name = process.platform === "win32" ? "node.exe" : "node";
   const node = join(rivals, "node_modules", "node24", "bin", name);
   const { status } = spawnSync(node, process.argv.slice(1), { stdio: "inherit" });
@@ -51,7 +55,8 @@ async function casesNamed(only) {
   const modules = await Promise.all(SUBJECTS.map((subject) => import(`./cases/${subject}.mjs`)));
   const all = modules.flatMap(({ cases }) => Object.entries(cases));
   const chosen = only ? all.filter(([name]) => only.some((start) => name.startsWith(start))) : all;
-  if (chosen.length === 0) throw new RangeError(`"--only" expected one of ${all.map(([name]) => name).join(" ")}, got ${only}`);
+  if (chosen.length === 0)
+    throw new RangeError(`"--only" expected one of ${all.map(([name]) => name).join(" ")}, got ${only}`);
   return chosen;
 }
 
@@ -70,7 +75,10 @@ function machineOf(octavo, ort) {
 }
 
 async function save(machine, rows) {
-  const name = `${machine.cpu} ${machine.platform}`.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  const name = `${machine.cpu} ${machine.platform}`
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
   const folder = join(here, "results");
   const path = join(folder, `${name}.json`);
   await mkdir(folder, { recursive: true });

@@ -1,6 +1,13 @@
 // The table that a person reads: one line a figure, times as minimum / median.
 
-const COLUMNS = [["work", 47], ["asked", 10], ["octavo min / median", 20], ["rival min / median", 20], ["ratio", 7], ["", 14]];
+const COLUMNS = [
+  ["work", 47],
+  ["asked", 10],
+  ["octavo min / median", 20],
+  ["rival min / median", 20],
+  ["ratio", 7],
+  ["", 14],
+];
 
 /** Seconds with three digits. */
 function time(seconds) {
@@ -11,7 +18,10 @@ function time(seconds) {
 const pair = (figure) => (figure ? `${time(figure.min)} / ${time(figure.median)}` : "");
 
 function line(cells) {
-  return cells.map((cell, i) => cell.padEnd(COLUMNS[i][1])).join("  ").trimEnd();
+  return cells
+    .map((cell, i) => cell.padEnd(COLUMNS[i][1]))
+    .join("  ")
+    .trimEnd();
 }
 
 export function printTitle(machine) {

@@ -36,7 +36,11 @@ function errorAt({ x, p }, { format, largest }, range) {
 /** The least error over symmetric ranges: a coarse grid, then finer and finer around the best. */
 function leastError(density, format) {
   let best = { range: density.end, error: errorAt(density, format, density.end) };
-  for (const [ratio, steps] of [[0.9, 45], [0.98, 5], [0.996, 5]]) {
+  for (const [ratio, steps] of [
+    [0.9, 45],
+    [0.98, 5],
+    [0.996, 5],
+  ]) {
     const middle = best.range;
     for (let step = -steps; step <= steps; step++) {
       const range = middle * ratio ** step;

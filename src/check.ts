@@ -15,7 +15,7 @@ export function describe(value: unknown): string {
     const shown = value.slice(0, 8).map(describe).join(", ");
     return `[${shown}${value.length > 8 ? ", ..." : ""}]`;
   }
-  if (value !== null && typeof value === "object") return value.constructor?.name ?? "an object";
+  if (value !== null && typeof value === "object") return "an object"; // a minified class has no name worth telling
   return String(value);
 }
 
@@ -84,11 +84,11 @@ export function checkArray<T extends ArrayBufferView>(
   kinds: readonly { new (length: number): T; name: string }[],
   name: string,
 ): T {
-  const wanted = kinds.map((kind) => kind.name).join(" or ");
-  if (!kinds.some((kind) => value instanceof kind)) throw typeError(name, `a ${wanted}`, value);
+  const wanted = kinds.map(({ name }) => `${name.startsWith("I") ? "an" : "a"} ${name}`).join(" or ");
+  if (!kinds.some((kind) => value instanceof kind)) throw typeError(name, wanted, value);
   const array = value as T;
   if (array.byteLength === 0 && isDetached(array.buffer)) {
-    throw new TypeError(`"${name}" expected a ${wanted} with its buffer, got one whose buffer is detached`);
+    throw new TypeError(`"${name}" expected ${wanted} with its buffer, got one whose buffer is detached`);
   }
   return array;
 }

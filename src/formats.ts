@@ -22,6 +22,48 @@ export interface CustomFloat extends Special {
   readonly bias?: number;
 }
 
+/** The name of a format, as ml_dtypes spells it; block formats as in the OCP MX specification (docs/formats.md). */
+export type FormatName =
+  | "int2"
+  | "uint2"
+  | "int4"
+  | "uint4"
+  | "int8"
+  | "uint8"
+  | "int16"
+  | "uint16"
+  | "int32"
+  | "uint32"
+  | "int64"
+  | "uint64"
+  | "float64"
+  | "bool"
+  | "float32"
+  | "tfloat32"
+  | "float16"
+  | "bfloat16"
+  | "float8_e4m3fn"
+  | "float8_e4m3fnuz"
+  | "float8_e4m3"
+  | "float8_e4m3b11fnuz"
+  | "float8_e5m2"
+  | "float8_e5m2fnuz"
+  | "float8_e3m4"
+  | "float8_e8m0fnu"
+  | "float6_e2m3fn"
+  | "float6_e3m2fn"
+  | "float4_e2m1fn"
+  | "mxfp8_e4m3"
+  | "mxfp8_e5m2"
+  | "mxfp6_e2m3"
+  | "mxfp6_e3m2"
+  | "mxfp4"
+  | "mxint8"
+  | "nvfp4";
+
+/** A format: by name, or a float of your own. */
+export type Format = FormatName | CustomFloat;
+
 /** An integer format: two's complement or unsigned. */
 export interface IntegerFormat {
   readonly kind: "integer";
@@ -68,75 +110,68 @@ const FN = { infinity: false } as const;
 const FNUZ = { negativeZero: false } as const;
 const FINITE = { finite: true } as const;
 
-function integer<const N extends string>(name: N, bits: number, signed: boolean) {
-  return { kind: "integer", name, bits, signed } as const;
+/** A row without its name. */
+type Nameless<R> = R extends FormatRow ? Omit<R, "name"> : never;
+
+function integer(bits: number, signed: boolean): Nameless<IntegerFormat> {
+  return { kind: "integer", bits, signed };
 }
 
-function float<const N extends string>(
-  name: N,
-  exponent: number,
-  mantissa: number,
-  bias: number,
-  special: Special = {},
-) {
-  return { kind: "float", name, bits: 1 + exponent + mantissa, exponent, mantissa, bias, ...special } as const;
+function float(exponent: number, mantissa: number, bias: number, special: Special = {}): Nameless<FloatFormat> {
+  return { kind: "float", bits: 1 + exponent + mantissa, exponent, mantissa, bias, ...special };
 }
 
-function storage<const N extends string>(name: N, bits: number) {
-  return { kind: "storage", name, bits } as const;
+function storage(bits: number): Nameless<StorageFormat> {
+  return { kind: "storage", bits };
 }
 
-function mx<const N extends string>(name: N, element: string) {
-  return { kind: "block", name, element, block: 32, scale: "float8_e8m0fnu", tensorScale: false } as const;
+function mx(element: string): Nameless<BlockFormat> {
+  return { kind: "block", element, block: 32, scale: "float8_e8m0fnu", tensorScale: false };
 }
 
-const ROWS = [
-  integer("int2", 2, true),
-  integer("uint2", 2, false),
-  integer("int4", 4, true),
-  integer("uint4", 4, false),
-  integer("int8", 8, true),
-  integer("uint8", 8, false),
-  integer("int16", 16, true),
-  integer("uint16", 16, false),
-  integer("int32", 32, true),
-  storage("uint32", 32),
-  storage("int64", 64),
-  storage("uint64", 64),
-  storage("float64", 64),
-  storage("bool", 8),
-  float("float32", 8, 23, 127),
-  float("tfloat32", 8, 10, 127),
-  float("float16", 5, 10, 15),
-  float("bfloat16", 8, 7, 127),
-  float("float8_e4m3fn", 4, 3, 7, FN),
-  float("float8_e4m3fnuz", 4, 3, 8, FNUZ),
-  float("float8_e4m3", 4, 3, 7),
-  float("float8_e4m3b11fnuz", 4, 3, 11, FNUZ),
-  float("float8_e5m2", 5, 2, 15),
-  float("float8_e5m2fnuz", 5, 2, 16, FNUZ),
-  float("float8_e3m4", 3, 4, 3),
-  { kind: "power", name: "float8_e8m0fnu", bits: 8 },
-  float("float6_e2m3fn", 2, 3, 1, FINITE),
-  float("float6_e3m2fn", 3, 2, 3, FINITE),
-  float("float4_e2m1fn", 2, 1, 1, FINITE),
-  mx("mxfp8_e4m3", "float8_e4m3fn"),
-  mx("mxfp8_e5m2", "float8_e5m2"),
-  mx("mxfp6_e2m3", "float6_e2m3fn"),
-  mx("mxfp6_e3m2", "float6_e3m2fn"),
-  mx("mxfp4", "float4_e2m1fn"),
-  mx("mxint8", "int8"),
-  { kind: "block", name: "nvfp4", element: "float4_e2m1fn", block: 16, scale: "float8_e4m3fn", tensorScale: true },
-] as const satisfies readonly FormatRow[];
-
-/** The name of a format, as ml_dtypes spells it; block formats as in the OCP MX specification. */
-export type FormatName = (typeof ROWS)[number]["name"];
-
-/** A format: by name, or a float of your own. */
-export type Format = FormatName | CustomFloat;
+const ROWS: Record<FormatName, Nameless<FormatRow>> = {
+  int2: integer(2, true),
+  uint2: integer(2, false),
+  int4: integer(4, true),
+  uint4: integer(4, false),
+  int8: integer(8, true),
+  uint8: integer(8, false),
+  int16: integer(16, true),
+  uint16: integer(16, false),
+  int32: integer(32, true),
+  uint32: storage(32),
+  int64: storage(64),
+  uint64: storage(64),
+  float64: storage(64),
+  bool: storage(8),
+  float32: float(8, 23, 127),
+  tfloat32: float(8, 10, 127),
+  float16: float(5, 10, 15),
+  bfloat16: float(8, 7, 127),
+  float8_e4m3fn: float(4, 3, 7, FN),
+  float8_e4m3fnuz: float(4, 3, 8, FNUZ),
+  float8_e4m3: float(4, 3, 7),
+  float8_e4m3b11fnuz: float(4, 3, 11, FNUZ),
+  float8_e5m2: float(5, 2, 15),
+  float8_e5m2fnuz: float(5, 2, 16, FNUZ),
+  float8_e3m4: float(3, 4, 3),
+  float8_e8m0fnu: { kind: "power", bits: 8 },
+  float6_e2m3fn: float(2, 3, 1, FINITE),
+  float6_e3m2fn: float(3, 2, 3, FINITE),
+  float4_e2m1fn: float(2, 1, 1, FINITE),
+  mxfp8_e4m3: mx("float8_e4m3fn"),
+  mxfp8_e5m2: mx("float8_e5m2"),
+  mxfp6_e2m3: mx("float6_e2m3fn"),
+  mxfp6_e3m2: mx("float6_e3m2fn"),
+  mxfp4: mx("float4_e2m1fn"),
+  mxint8: mx("int8"),
+  nvfp4: { kind: "block", element: "float4_e2m1fn", block: 16, scale: "float8_e4m3fn", tensorScale: true },
+};
 
 /** Every format by name. */
-export const FORMATS: ReadonlyMap<string, FormatRow> = new Map(ROWS.map((row) => [row.name, row]));
+export const FORMATS: ReadonlyMap<string, FormatRow> = new Map(
+  Object.entries(ROWS).map(([name, row]) => [name, { ...row, name } as FormatRow]),
+);
 
 /** The numbers that a float format's kernels need; magnitudes are codes without their sign bit. */
 export interface FloatCodes {

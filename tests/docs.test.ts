@@ -10,9 +10,19 @@ import { runInNewContext } from "node:vm";
 import { formatsPage } from "../tools/formats.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const PAGES = ["README.md", ...readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)];
+const PAGES = [
+  "README.md",
+  ...readdirSync(join(ROOT, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
 
-interface Block { readonly page: string; readonly line: number; readonly language: string; readonly code: string }
+interface Block {
+  readonly page: string;
+  readonly line: number;
+  readonly language: string;
+  readonly code: string;
+}
 
 function blocksOf(page: string): Block[] {
   const text = readFileSync(join(ROOT, page), "utf8");
@@ -44,7 +54,14 @@ function runPage(code: string): void {
   const [, file = ""] = /src="[^"]*octavo@[\d.]+\/([^"]+)"/.exec(code) ?? [];
   const inline = [...code.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, script]) => script).join("\n");
   const said: unknown[] = [];
-  const globals = { console: { log: (...what: unknown[]) => said.push(...what) }, WebAssembly, atob, TextDecoder, Float32Array, Uint8Array };
+  const globals = {
+    console: { log: (...what: unknown[]) => said.push(...what) },
+    WebAssembly,
+    atob,
+    TextDecoder,
+    Float32Array,
+    Uint8Array,
+  };
   runInNewContext(`${readFileSync(join(ROOT, file), "utf8")}\n${inline}`, globals);
   assert.ok(said.length > 0, "the page says something");
 }
@@ -54,7 +71,10 @@ function checkCommand(command: string): void {
   const { scripts, name } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   const [, script] = /^npm (?:run )?(\w+)$/.exec(command) ?? [];
   const [, file] = /^node ([\w./-]+)/.exec(command) ?? [];
-  assert.ok(command === `npm install ${name}` || (script && script in scripts) || (file && existsSync(join(ROOT, file))), command);
+  assert.ok(
+    command === `npm install ${name}` || (script && script in scripts) || (file && existsSync(join(ROOT, file))),
+    command,
+  );
 }
 
 for (const { page, line, language, code } of BLOCKS) {
@@ -78,7 +98,9 @@ test("links lead somewhere", () => {
 
 test("equations that the code cites are in docs/math.md", () => {
   const math = readFileSync(join(ROOT, "docs/math.md"), "utf8");
-  const files = execFileSync("git", ["ls-files", "src", "assembly"], { cwd: ROOT, encoding: "utf8" }).trim().split("\n");
+  const files = execFileSync("git", ["ls-files", "src", "assembly"], { cwd: ROOT, encoding: "utf8" })
+    .trim()
+    .split("\n");
   let cited = 0;
   for (const file of files) {
     for (const [, numbers = ""] of readFileSync(join(ROOT, file), "utf8").matchAll(/equations? ([\d, andto]+\d|\d)/g)) {
@@ -92,7 +114,11 @@ test("equations that the code cites are in docs/math.md", () => {
 });
 
 test("docs/formats.md is the table of src/formats.ts", () => {
-  assert.equal(readFileSync(join(ROOT, "docs/formats.md"), "utf8"), formatsPage(), "run: node --import tsx tools/formats.ts");
+  assert.equal(
+    readFileSync(join(ROOT, "docs/formats.md"), "utf8"),
+    formatsPage(),
+    "run: node --import tsx tools/formats.ts",
+  );
 });
 
 test("INT8 versus FP8: the example gives the published decibels, and the page has its figures", async () => {
@@ -108,7 +134,12 @@ test("INT8 versus FP8: the example gives the published decibels, and the page ha
   const found: Record<string, Record<string, number>> = decibels();
   for (const [name, wanted] of Object.entries(published)) {
     const row = Object.values(found[name] as Record<string, number>);
-    row.forEach((value, i) => assert.ok(Math.abs(value - (wanted[i] as number)) <= 0.1, `${name} ${i}: ${value}, published ${wanted[i]}`));
-    assert.ok(page.includes(`| ${name} | ${row.map((value) => value.toFixed(2)).join(" | ")} |`), `${name} in the page`);
+    for (const [i, value] of row.entries()) {
+      assert.ok(Math.abs(value - (wanted[i] as number)) <= 0.1, `${name} ${i}: ${value}, published ${wanted[i]}`);
+    }
+    assert.ok(
+      page.includes(`| ${name} | ${row.map((value) => value.toFixed(2)).join(" | ")} |`),
+      `${name} in the page`,
+    );
   }
 });

@@ -10,7 +10,8 @@ const COUNT = 4 * 2 ** 20;
 /** Normal values reach five standard deviations: a few of them clip. */
 const STEP = 0.03;
 
-const sameBytes = (ours, theirs, what) => assert.ok(Buffer.compare(bytesOf(ours), bytesOf(theirs)) === 0, `${what} differ`);
+const sameBytes = (ours, theirs, what) =>
+  assert.ok(Buffer.compare(bytesOf(ours), bytesOf(theirs)) === 0, `${what} differ`);
 const bytesOf = (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
 
 /** Times one side against the other, once `check` has passed on their outputs. */
@@ -49,7 +50,12 @@ function quantizeCase(work, shape, axis) {
     });
     const options = { format: "uint8", shape, scale, zero: Int32Array.from(zero), ...(axis !== undefined && { axis }) };
     return race({
-      work, asked: 2, model, ort, input: { data, type: "float32", shape }, call: () => octavo.quantize(data, options),
+      work,
+      asked: 2,
+      model,
+      ort,
+      input: { data, type: "float32", shape },
+      call: () => octavo.quantize(data, options),
       check: ({ data: ours }, [theirs]) => sameBytes(ours, theirs, "codes"),
     });
   };
@@ -67,7 +73,12 @@ function dequantizeCase(work, shape, axis) {
     });
     const q = { format: "uint8", shape, data, scale, zero: Int32Array.from(zero), ...(axis !== undefined && { axis }) };
     return race({
-      work, asked: 1.2, model, ort, input: { data, type: "uint8", shape }, call: () => octavo.dequantize(q),
+      work,
+      asked: 1.2,
+      model,
+      ort,
+      input: { data, type: "uint8", shape },
+      call: () => octavo.dequantize(q),
       check: (ours, [theirs]) => sameBytes(ours, theirs, "values"),
     });
   };
@@ -90,7 +101,15 @@ async function dynamicCase({ octavo, ort }) {
     sameBytes(q.data, codes, "codes");
   };
   const call = () => octavo.quantize(data, { format: "uint8" });
-  return race({ work: "dynamic quantize f32 -> u8: range and codes", asked: 2, model, ort, input: { data, type: "float32", shape }, call, check });
+  return race({
+    work: "dynamic quantize f32 -> u8: range and codes",
+    asked: 2,
+    model,
+    ort,
+    input: { data, type: "float32", shape },
+    call,
+    check,
+  });
 }
 
 export const cases = {

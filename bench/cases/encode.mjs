@@ -44,8 +44,10 @@ function bitsLoop(x) {
     const sign = (bits[i] >>> 24) & 0x80;
     const abs = bits[i] & 0x7fffffff;
     if (abs > 0x7f800000) codes[i] = NAN_CODE;
-    else if (abs >= 0x43e00000) codes[i] = sign | LARGEST_CODE; // 448 and more
-    else if (abs < 0x3c800000) codes[i] = sign | roundHalfEven(Math.abs(x[i]) * 512); // below 2^-6: steps of 2^-9
+    else if (abs >= 0x43e00000)
+      codes[i] = sign | LARGEST_CODE; // 448 and more
+    else if (abs < 0x3c800000)
+      codes[i] = sign | roundHalfEven(Math.abs(x[i]) * 512); // below 2^-6: steps of 2^-9
     else codes[i] = sign | ((abs - 0x3c000000 + 0x7ffff + ((abs >>> 20) & 1)) >>> 20);
   }
   return codes;
@@ -61,7 +63,8 @@ function spread() {
 async function encodeCase({ octavo: { encode } }) {
   const x = spread();
   const codes = encode(x, "float8_e4m3fn");
-  for (const loop of [arithmeticLoop, bitsLoop]) assert.ok(Buffer.compare(codes, loop(x)) === 0, `${loop.name} differs`);
+  for (const loop of [arithmeticLoop, bitsLoop])
+    assert.ok(Buffer.compare(codes, loop(x)) === 0, `${loop.name} differs`);
   const { ratios, ...times } = await takeTurns({
     octavo: { call: () => encode(x, "float8_e4m3fn") },
     arithmetic: { call: () => arithmeticLoop(x) },
@@ -77,7 +80,13 @@ async function encodeCase({ octavo: { encode } }) {
       const [rival, ratio] = [times[name], ratios[name]];
       // the figure asked is against the loop one would write first; the other is there to be fair
       const asked = name === "arithmetic" ? { asked: `>= ${ASKED_RATIO}x`, ok: ratio >= ASKED_RATIO } : {};
-      return { ...common, work: `${work}, plain loop on ${name === "bits" ? "bits" : "numbers"}`, rival, ratio, ...asked };
+      return {
+        ...common,
+        work: `${work}, plain loop on ${name === "bits" ? "bits" : "numbers"}`,
+        rival,
+        ratio,
+        ...asked,
+      };
     }),
   ];
 }

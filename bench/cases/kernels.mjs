@@ -21,8 +21,10 @@ async function instance(path, count) {
   assert.ok(kernels.HEAP_BASE.value <= PAGE);
   new Float32Array(memory.buffer, scale, 1)[0] = 0.03;
   new Int32Array(memory.buffer, scale + 4, 1)[0] = 117;
-  // one scale for all: length and block are the whole, one lane, one scale in all
-  const place = [count, 0, count, count, 1, 0, 1, scale, scale + 4];
+  // a Place of assembly/walk.ts, one scale for all: length and block are the whole, one lane, one scale in all
+  const at = scale + 16;
+  new Uint32Array(memory.buffer, at, 8).set([0, count, count, 1, 0, 1, scale, scale + 4]);
+  const place = [count, at];
   return { kernels, memory, x, y, count, place };
 }
 
@@ -31,14 +33,26 @@ const E4M3FN = [3, 7, 8, 2 ** -9, 0x7e, 0x7e, 0x7f, 1, 0, 0n, 0n];
 
 /** Every kernel: how it is called, and what has to be in place. */
 const KERNELS = {
-  "quantize f32 -> u8": ({ kernels, x, y, place }) => () => kernels.quantize_f32_u8(x, y, ...place, 0, 255),
-  "dequantize u8 -> f32": ({ kernels, x, y, place }) => () => kernels.dequantize_u8_f32(x, y, ...place, 0, 255),
-  "fake quantize": ({ kernels, x, y, place }) => () => kernels.fake_f32_f32(x, y, ...place, 0, 255),
+  "quantize f32 -> u8":
+    ({ kernels, x, y, place }) =>
+    () =>
+      kernels.quantize_f32_u8(x, y, ...place, 0, 255),
+  "dequantize u8 -> f32":
+    ({ kernels, x, y, place }) =>
+    () =>
+      kernels.dequantize_u8_f32(x, y, ...place, 0, 255),
+  "fake quantize":
+    ({ kernels, x, y, place }) =>
+    () =>
+      kernels.fake_f32_f32(x, y, ...place, 0, 255),
   extremes: ({ kernels, x, y, place }) => {
-    const ends = place.at(-2);
-    return () => kernels.extremes_f32_f32(x, y, ...place.slice(0, 7), ends + 8, ends + 12, 0, 0);
+    // the extremes take the places of scale and zero
+    return () => kernels.extremes_f32_f32(x, y, ...place, 0, 0);
   },
-  "encode float8_e4m3fn": ({ kernels, x, y, count }) => () => kernels.encode_f32_u8(x, y, count, ...E4M3FN),
+  "encode float8_e4m3fn":
+    ({ kernels, x, y, count }) =>
+    () =>
+      kernels.encode_f32_u8(x, y, count, ...E4M3FN),
 };
 
 function fill({ memory, x, count }, kernel) {

@@ -30,7 +30,8 @@ function extremes(x) {
 function* grid(format, [lo, hi]) {
   if (format === "int8") {
     const most = Math.max(-lo, hi);
-    for (let i = 1; i <= SYMMETRIC_CANDIDATES; i++) yield [(-most * i) / SYMMETRIC_CANDIDATES, (most * i) / SYMMETRIC_CANDIDATES];
+    for (let i = 1; i <= SYMMETRIC_CANDIDATES; i++)
+      yield [(-most * i) / SYMMETRIC_CANDIDATES, (most * i) / SYMMETRIC_CANDIDATES];
     return;
   }
   for (let i = 1; i <= AFFINE_CANDIDATES; i++) {
@@ -56,8 +57,13 @@ function searchCase(format) {
       const call = () => library.quantize(x, { format, range: "mse" });
       const { octavo } = await takeTurns({ octavo: { call } }, { turns: 8 });
       rows.push({
-        work: `mse range to ${format}, ${distribution}`, asked: "<= 40 ms", octavo, ok: octavo.median <= ASKED_SECONDS,
-        figure: `error ${((over - 1) * 100).toFixed(3)} %`, excess: over, values: COUNT,
+        work: `mse range to ${format}, ${distribution}`,
+        asked: "<= 40 ms",
+        octavo,
+        ok: octavo.median <= ASKED_SECONDS,
+        figure: `error ${((over - 1) * 100).toFixed(3)} %`,
+        excess: over,
+        values: COUNT,
       });
     }
     return rows;

@@ -53,7 +53,11 @@ async function startCase({ build, here }) {
   for (let i = 0; i < TIMES; i++) {
     for (const name of names) samples[name].push(spawn(scripts[name]));
   }
-  for (const name of names) assert.ok(samples[name].every(({ count }) => count === 1000), name);
+  for (const name of names)
+    assert.ok(
+      samples[name].every(({ count }) => count === 1000),
+      name,
+    );
   const part = (name, key) => figures(samples[name].map((sample) => sample[key]));
   const [octavo, rival] = [part("octavo", "inside"), part("rival", "inside")];
   const [whole, rivalWhole, empty] = ["octavo", "rival", "empty"].map((name) => part(name, "whole"));
@@ -61,11 +65,18 @@ async function startCase({ build, here }) {
   const [more, rivalMore] = [beyond(whole), beyond(rivalWhole)];
   return [
     {
-      work: "import to first result, inside the process", asked: "<= 30 ms", octavo, rival,
-      ratio: rival.median / octavo.median, ok: octavo.median <= ASKED_SECONDS,
+      work: "import to first result, inside the process",
+      asked: "<= 30 ms",
+      octavo,
+      rival,
+      ratio: rival.median / octavo.median,
+      ok: octavo.median <= ASKED_SECONDS,
     },
     {
-      work: "the same, process beyond an empty one", octavo: more, rival: rivalMore, ratio: rivalMore.median / more.median,
+      work: "the same, process beyond an empty one",
+      octavo: more,
+      rival: rivalMore,
+      ratio: rivalMore.median / more.median,
       empty,
     },
   ];

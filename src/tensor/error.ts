@@ -68,8 +68,8 @@ function addErrors(
   const at = arena.copy(x.subarray(start, start + count));
   const back = arena.copy(values.subarray(start, start + count));
   const v = arena.reserve(count * 4);
-  if (codes.kind === "integer") kernels.quantize_f32_f32(at, v, ...place, 0, 0);
-  else kernels.divide_f32_f32(at, v, ...place, 0, 0);
+  if (codes.kind === "integer") kernels.quantize_f32_f32(at, v, count, place, 0, 0);
+  else kernels.divide_f32_f32(at, v, count, place, 0, 0);
   kernels.split_error_f32_f64(at, back, v, sums, count, limits.lo, limits.hi);
 }
 

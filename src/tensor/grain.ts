@@ -42,19 +42,6 @@ export interface Scales {
   readonly zero: Int32Array;
 }
 
-/** Where a chunk lies and which scales it meets: the parameters of assembly/walk.ts behind x and y, but lo and hi. */
-export type Place = readonly [
-  count: number,
-  position: number,
-  length: number,
-  block: number,
-  lanes: number,
-  index: number,
-  total: number,
-  scales: number,
-  zeros: number,
-];
-
 /** Values of a chunk: two float32 arrays and the codes stay in the L2 cache. A multiple of 16, for packed codes and sums. */
 const CHUNK = 32768;
 
@@ -65,7 +52,8 @@ const SCALES = 65536;
 export interface Chunk extends Engine {
   readonly start: number;
   readonly count: number;
-  readonly place: Place;
+  /** Pointer to a Place of assembly/walk.ts. */
+  readonly place: number;
 }
 
 /** Few channels, last: their scales repeated make rows that are worth a vector loop. */
@@ -77,7 +65,10 @@ function widened(grain: Grain, scales: Scales): [Grain, Scales] {
   const wide = lanes * Math.ceil(WIDE_ENOUGH / lanes);
   const scale = Float32Array.from({ length: wide }, (_, i) => scales.scale[i % lanes] as number);
   const zero = Int32Array.from({ length: wide }, (_, i) => scales.zero[i % lanes] as number);
-  return [{ length: wide, block: wide, lanes: wide, count: wide }, { scale, zero }];
+  return [
+    { length: wide, block: wide, lanes: wide, count: wide },
+    { scale, zero },
+  ];
 }
 
 /** Runs `work` on every chunk of a tensor of `length` values, scales in place; scratch memory is released after each. */
@@ -95,7 +86,7 @@ export function eachChunk(length: number, narrow: Grain, given: Scales, work: (c
   });
 }
 
-function copyScales(arena: Arena, { scale, zero }: Scales, from: number, till: number): [number, number] {
+function copyScales(arena: Arena, { scale, zero }: Scales, from: number, till: number): Pointers {
   return [arena.copy(scale.subarray(from, till)), arena.copy(zero.subarray(from, till))];
 }
 
@@ -112,27 +103,42 @@ export function scalesMet(grain: Grain, start: number, count: number): { first: 
   return { first: (group * grain.lanes) % grain.count, met: Math.min(groups * grain.lanes, grain.count) };
 }
 
+/** Pointers to scales and zeros. */
+type Pointers = readonly [scales: number, zeros: number];
+
+/** Writes a Place of assembly/walk.ts: where values begin in a grain's rows, and the scales they meet. */
+export function writePlace(
+  arena: Arena,
+  grain: Grain,
+  start: number,
+  index: number,
+  total: number,
+  at: Pointers,
+): number {
+  const { length, block, lanes } = grain;
+  return arena.copy(Uint32Array.of(start % length, length, block, lanes, index, total, ...at));
+}
+
 function placeOf(
   arena: Arena,
   grain: Grain,
   scales: Scales,
   start: number,
   count: number,
-  resident?: [number, number],
-): Place {
-  const { length, block, lanes, count: total } = grain;
+  resident?: Pointers,
+): number {
   const { first, met } = scalesMet(grain, start, count);
-  const position = start % length;
-  if (resident) return [count, position, length, block, lanes, first, total, ...resident];
+  const total = grain.count;
+  if (resident) return writePlace(arena, grain, start, first, total, resident);
   const fits = first + met <= total;
   const at = fits
     ? copyScales(arena, scales, first, first + met)
     : copyWrapped(arena, scales, first, first + met - total);
-  return [count, position, length, block, lanes, 0, met, ...at];
+  return writePlace(arena, grain, start, 0, met, at);
 }
 
 /** The scales from `first` on and, after the last one, `more` from the beginning. */
-function copyWrapped(arena: Arena, { scale, zero }: Scales, first: number, more: number): [number, number] {
+function copyWrapped(arena: Arena, { scale, zero }: Scales, first: number, more: number): Pointers {
   const join = (array: Float32Array | Int32Array) => {
     const tail = array.length - first;
     const at = arena.reserve((tail + more) * 4);

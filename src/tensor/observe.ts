@@ -4,6 +4,7 @@
 import { checkFlag, checkFloats, checkFormat, checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
 import type { Format } from "../formats.ts";
 import { engine } from "../wasm/kernels.ts";
+import { grainOf, writePlace } from "./grain.ts";
 import {
   addPage,
   addToPages,
@@ -94,7 +95,8 @@ export class Observer {
       this.infinite += infinite;
       this.nan += nan;
       const extremes = arena.copy(Float32Array.of(this.min, this.max));
-      kernels.extremes_f32_f32(at, 0, n, 0, n, n, 1, 0, 1, extremes, extremes + 4, 0, 0);
+      const place = writePlace(arena, grainOf([n]), 0, 0, 1, [extremes, extremes + 4]);
+      kernels.extremes_f32_f32(at, 0, n, place, 0, 0);
       const [min = 0, max = 0] = arena.view(Float32Array, extremes, 2);
       [this.min, this.max] = [min + 0, max + 0];
       this.moments = together(this.moments, momentsOf(at, n, n - infinite - nan));

@@ -3,7 +3,7 @@
 import { checkOptions, rangeError, typeError } from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
 import { LINEAR_BINS, leastDivergence } from "./entropy.ts";
-import { type Grain, type Scales, scalesMet } from "./grain.ts";
+import { type Grain, type Scales, scalesMet, writePlace } from "./grain.ts";
 import { addToPages, binsInOrder, eachPiece, type Pages, pointsOf, valueOfRank } from "./histogram.ts";
 import { errorOf, type Interval, leastSquares } from "./mse.ts";
 import { parametersOf, type Target } from "./parameters.ts";
@@ -66,8 +66,8 @@ export function extremesOf(x: Float32Array, grain: Grain): { lo: Float32Array; h
     const maxs = arena.reserve(met * 4);
     arena.view(Float32Array, mins, met).fill(Infinity);
     arena.view(Float32Array, maxs, met).fill(-Infinity);
-    const { length, block, lanes } = grain;
-    if (kernels.extremes_f32_f32(at, 0, count, start % length, length, block, lanes, 0, met, mins, maxs, 0, 0)) {
+    const place = writePlace(arena, grain, start, 0, met, [mins, maxs]);
+    if (kernels.extremes_f32_f32(at, 0, count, place, 0, 0)) {
       const counts = arena.zeros(8);
       kernels.count_f32_u32(at, counts, count);
       infinite += arena.view(Uint32Array, counts, 2)[0] as number;

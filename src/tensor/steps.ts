@@ -3,7 +3,7 @@
 import { codeType } from "../formats.ts";
 import type { CodeRange } from "../quantizer.ts";
 import { decodeFloats, encodeFloats, hasNan, holdsNan } from "./codec.ts";
-import type { Chunk, Place } from "./grain.ts";
+import type { Chunk } from "./grain.ts";
 import { type CodeFormat, codeBytes } from "./tensor.ts";
 
 /** How values become codes. */
@@ -20,26 +20,29 @@ export function quantizeChunk(chunk: Chunk, { codes, range, seed }: Step, from: 
   const { kernels, count, start, place } = chunk;
   if (codes.kind === "float") {
     const y = chunk.arena.reserve(count * 4);
-    kernels.divide_f32_f32(from, y, ...place, 0, 0);
+    kernels.divide_f32_f32(from, y, count, place, 0, 0);
     const rounding = seed === undefined ? "even" : "stochastic";
     encodeFloats(chunk, codes, y, to, count, { saturate: codes.bits <= 8, rounding, seed: seed ?? 0n }, start);
     return !hasNan(codes) && holdsNan(chunk, from, count);
   }
   const run = kernels[`quantize_f32_${codeType(codes) as "i8"}`];
-  if (seed === undefined) return run(from, to, ...place, range.lo, range.hi) !== 0;
+  if (seed === undefined) return run(from, to, count, place, range.lo, range.hi) !== 0;
   const [v, ones] = roundAtRandom(chunk, from, seed);
-  return run(v, to, ...ones, range.lo, range.hi) !== 0;
+  return run(v, to, count, ones, range.lo, range.hi) !== 0;
 }
 
-/** x / s rounded at random, and the place with scales of 1 for what is left to do: adding the zero and the clamp. */
-function roundAtRandom({ kernels, arena, count, start, place }: Chunk, from: number, seed: bigint): [number, Place] {
+/** x / s rounded at random, and a place with scales of 1 for what is left to do: adding the zero and the clamp. */
+function roundAtRandom({ kernels, arena, count, start, place }: Chunk, from: number, seed: bigint): [number, number] {
   const v = arena.reserve(count * 4);
-  kernels.divide_f32_f32(from, v, ...place, 0, 0);
+  kernels.divide_f32_f32(from, v, count, place, 0, 0);
   kernels.round_f32_stochastic(v, v, count, seed, BigInt(start));
-  const [n, position, length, block, lanes, index, total, , zeros] = place;
-  const ones = arena.reserve(total * 4);
-  arena.view(Float32Array, ones, total).fill(1);
-  return [v, [n, position, length, block, lanes, index, total, ones, zeros]];
+  const [position = 0, length = 0, block = 0, lanes = 0, index = 0, total = 0, , zeros = 0] = arena.view(
+    Uint32Array,
+    place,
+    8,
+  );
+  const ones = arena.copy(new Float32Array(total).fill(1));
+  return [v, arena.copy(Uint32Array.of(position, length, block, lanes, index, total, ones, zeros))];
 }
 
 /** Dequantizes the codes of a chunk at `from` to float32 at `to`. */
@@ -47,8 +50,8 @@ export function dequantizeChunk(chunk: Chunk, codes: CodeFormat, from: number, t
   const { kernels, count, place } = chunk;
   if (codes.kind === "float") {
     decodeFloats(chunk, codes, from, to, count);
-    kernels.multiply_f32_f32(to, to, ...place, 0, 0);
-  } else kernels[`dequantize_${codeType(codes) as "i8"}_f32`](from, to, ...place, 0, 0);
+    kernels.multiply_f32_f32(to, to, count, place, 0, 0);
+  } else kernels[`dequantize_${codeType(codes) as "i8"}_f32`](from, to, count, place, 0, 0);
 }
 
 /** {@link quantizeChunk} and {@link dequantizeChunk} at once. */
@@ -56,7 +59,7 @@ export function fakeChunk(chunk: Chunk, step: Step, from: number, to: number): b
   const { codes, range, seed } = step;
   // the fake kernel rounds by adding 1.5 * 2^23, which holds 17 bits and more, but not 32
   if (codes.kind === "integer" && codes.bits <= 16 && seed === undefined) {
-    return chunk.kernels.fake_f32_f32(from, to, ...chunk.place, range.lo, range.hi) !== 0;
+    return chunk.kernels.fake_f32_f32(from, to, chunk.count, chunk.place, range.lo, range.hi) !== 0;
   }
   const q = chunk.arena.reserve(chunk.count * codeBytes(codes));
   const found = quantizeChunk(chunk, step, from, q);

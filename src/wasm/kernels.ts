@@ -6,6 +6,7 @@ import type { instantiate } from "../../build/simd.d.ts";
 import { rangeError } from "../check.ts";
 import { fromBase64 } from "../host.ts";
 import { Arena } from "./arena.ts";
+import { applyDelta } from "./delta.ts";
 
 /** A build of the kernels: plain SIMD, or with the relaxed SIMD instructions. Both give the same bytes. */
 export type Tier = "simd" | "relaxed";
@@ -20,15 +21,18 @@ export interface Engine {
   readonly arena: Arena;
 }
 
-/** The modules as base64 text. */
-const MODULES = { simd, relaxed };
-
 let current: Engine | undefined;
 const started: { simd?: Engine; relaxed?: Engine | undefined } = {};
 
+/** The bytes of a module. */
+function bytesOf(tier: Tier): Uint8Array<ArrayBuffer> {
+  const base = fromBase64(simd);
+  return tier === "simd" ? base : applyDelta(base, relaxed);
+}
+
 function start(tier: Tier, module?: WebAssembly.Module): Engine {
   const memory = new WebAssembly.Memory({ initial: 1 });
-  const source = module ?? fromBase64(MODULES[tier]);
+  const source = module ?? bytesOf(tier);
   const kernels = instantiateSync(source, { env: { memory } }).exports as unknown as Kernels;
   return { tier, kernels, arena: new Arena(memory, kernels.HEAP_BASE.value) };
 }
@@ -69,7 +73,7 @@ function isExact({ kernels, arena }: Engine): boolean {
 }
 
 function startRelaxed(module?: WebAssembly.Module): Engine | undefined {
-  if (!module && !WebAssembly.validate(fromBase64(MODULES.relaxed))) return undefined;
+  if (!module && !WebAssembly.validate(bytesOf("relaxed"))) return undefined;
   const engine = start("relaxed", module);
   return isExact(engine) ? engine : undefined;
 }
@@ -107,8 +111,8 @@ export function useTier(wanted?: Tier): void {
  */
 export async function ready(): Promise<void> {
   if (current) return;
-  const relaxed = fromBase64(MODULES.relaxed);
+  const relaxed = bytesOf("relaxed");
   if (WebAssembly.validate(relaxed)) started.relaxed ??= startRelaxed(await WebAssembly.compile(relaxed));
-  started.simd ??= start("simd", await WebAssembly.compile(fromBase64(MODULES.simd)));
+  started.simd ??= start("simd", await WebAssembly.compile(bytesOf("simd")));
   useTier();
 }

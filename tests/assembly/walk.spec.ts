@@ -1,6 +1,6 @@
 // Which scale each value of a walk meets: against a walk of one value at a time.
 
-import { Step, walk } from "../../assembly/walk";
+import { Place, Step, walk } from "../../assembly/walk";
 
 /** Bytes of an input and of an output value of the step below: different, so that they cannot be mixed up. */
 const INPUT = 4;
@@ -37,7 +37,16 @@ class Recorder extends Step {
 function record(count: u32, position: u32, length: u32, block: u32, lanes: u32, index: u32, total: u32): i32 {
   met = [];
   calls = 0;
-  return walk<Recorder>(0, 0, count, position, length, block, lanes, index, total, SCALES, ZEROS, -5, 7);
+  const place = new Place();
+  place.position = position;
+  place.length = length;
+  place.block = block;
+  place.lanes = lanes;
+  place.index = index;
+  place.total = total;
+  place.scales = SCALES;
+  place.zeros = ZEROS;
+  return walk<Recorder>(0, 0, count, changetype<usize>(place), -5, 7);
 }
 
 /** The scale of each value of whole rows from the first on, as walk.ts describes it. */

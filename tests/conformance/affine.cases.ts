@@ -2,7 +2,18 @@
 // objects, and the tests that hold an implementation to them. Cases in float16 are named in LATER.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertCount, decodeFloat32, formatName, jsonFiles, operations, type StoredOperation, type StoredTensor, skip, tensorAt, tensorNumbers } from "./data.ts";
+import {
+  assertCount,
+  decodeFloat32,
+  formatName,
+  jsonFiles,
+  operations,
+  type StoredOperation,
+  type StoredTensor,
+  skip,
+  tensorAt,
+  tensorNumbers,
+} from "./data.ts";
 import { assertSame } from "./formats.cases.ts";
 
 /** scale: one value without axis, one per index with axis, row-major in its own shape with axis and block. */
@@ -209,7 +220,11 @@ const LATER = [
 
 test("the cases that are passed over are the float16 ones, by name", { skip }, () => {
   const passedOver = ["QuantizeLinear", "DequantizeLinear"].flatMap((op) => operations(op).filter(isFloat16));
-  for (const name of LATER) assert.ok(passedOver.some((each) => each.name === name), `${name} is not there`);
+  for (const name of LATER)
+    assert.ok(
+      passedOver.some((each) => each.name === name),
+      `${name} is not there`,
+    );
   assert.equal(passedOver.filter(({ name }) => !/float16/.test(name)).length, 0, "cases without float16 in their name");
 });
 

@@ -4,7 +4,12 @@ import { test } from "node:test";
 import { decode, dequantize, encode, type Format, pack, type QTensor, quantize, unpack } from "../../src/index.ts";
 import { affineParameters, integerMultiplier } from "../../src/quantizer.ts";
 import {
-  type AffineImplementation, type DequantizeCase, type Parameters, type QuantizeCase, packedTensors, testAffine,
+  type AffineImplementation,
+  type DequantizeCase,
+  type Parameters,
+  packedTensors,
+  type QuantizeCase,
+  testAffine,
 } from "./affine.cases.ts";
 import { assertCount, packedBytes, skip } from "./data.ts";
 import { fixedPointCases } from "./fixedpoint.cases.ts";
@@ -18,7 +23,9 @@ function codesOf(q: QTensor): number[] {
 
 function elementOf(format: string): Format {
   const elements: Record<string, Format> = {
-    mxfp4: "float4_e2m1fn", mxfp6_e2m3: "float6_e2m3fn", mxfp6_e3m2: "float6_e3m2fn",
+    mxfp4: "float4_e2m1fn",
+    mxfp6_e2m3: "float6_e2m3fn",
+    mxfp6_e3m2: "float6_e3m2fn",
   };
   return elements[format] ?? (format as Format);
 }
@@ -31,11 +38,16 @@ function dataOf(codes: readonly number[], format: string): QTensor["data"] {
 }
 
 const BLOCKS: Record<string, Format> = {
-  mxfp8_e4m3: "mxfp8_e4m3", mxfp8_e5m2: "mxfp8_e5m2", mxfp6_e2m3: "mxfp6_e2m3", mxfp6_e3m2: "mxfp6_e3m2", mxfp4: "mxfp4",
+  mxfp8_e4m3: "mxfp8_e4m3",
+  mxfp8_e5m2: "mxfp8_e5m2",
+  mxfp6_e2m3: "mxfp6_e2m3",
+  mxfp6_e3m2: "mxfp6_e3m2",
+  mxfp4: "mxfp4",
 };
 
 const formats: FormatImplementation = {
-  encode: (bits, format, options) => encode(new Float32Array(bits.buffer, bits.byteOffset, bits.length), format as Format, options),
+  encode: (bits, format, options) =>
+    encode(new Float32Array(bits.buffer, bits.byteOffset, bits.length), format as Format, options),
   decode: (codes, format) => {
     const wide = format === "float16" ? Uint16Array : Uint8Array;
     return decode(wide.from(codes), format as Format);
@@ -47,7 +59,14 @@ const formats: FormatImplementation = {
   decodeBlock: (scaleCode, codes, { format }) => {
     const data = dataOf(codes, elementOf(format) as string);
     const scale = Float32Array.of(2 ** (scaleCode - 127));
-    return dequantize({ format: format as Format, shape: [codes.length], data, scale, zero: Int32Array.of(0), block: 32 });
+    return dequantize({
+      format: format as Format,
+      shape: [codes.length],
+      data,
+      scale,
+      zero: Int32Array.of(0),
+      block: 32,
+    });
   },
 };
 
@@ -63,7 +82,14 @@ function quantizeCase(each: QuantizeCase): number[] {
 function dequantizeCase(each: DequantizeCase): Float32Array {
   const { codes, shape, scale, zero, format } = each;
   const data = dataOf(codes, format);
-  return dequantize({ format: format as Format, shape, data, scale, zero: Int32Array.from(zero), ...granularity(each) });
+  return dequantize({
+    format: format as Format,
+    shape,
+    data,
+    scale,
+    zero: Int32Array.from(zero),
+    ...granularity(each),
+  });
 }
 
 const affine: AffineImplementation = {
@@ -99,7 +125,10 @@ test("the product's affine parameters are TensorFlow Lite's, to a float32", { sk
     const { scale, zero } = affineParameters(lo, hi, range, false);
     const [wantedScale = 0, wantedZero = 0] = expected;
     // TensorFlow Lite computes in float64 and nudges a zero half way up; ours follows ONNX in float32
-    assert.ok(Math.abs(scale - wantedScale) <= wantedScale * 2 ** -22, `${name} row ${index}: scale ${scale}, expected ${wantedScale}`);
+    assert.ok(
+      Math.abs(scale - wantedScale) <= wantedScale * 2 ** -22,
+      `${name} row ${index}: scale ${scale}, expected ${wantedScale}`,
+    );
     assert.ok(Math.abs(zero - wantedZero) <= 1, `${name} row ${index}: zero ${zero}, expected ${wantedZero}`);
     rows++;
   }

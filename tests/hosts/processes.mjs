@@ -1,20 +1,34 @@
 // Starts a host in a process group and a temporary home of its own, and ends it with everything it started.
 
 import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
+/** How long a host may take to end by itself, in milliseconds. */
 const GRACE = 3000;
+
+const groups = new Set();
+const folders = new Set();
+
+// a host's group hears nothing of what ends us: an interrupted run leaves no process and no folder behind either
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
+process.on("exit", () => {
+  for (const pid of groups) signalGroup(pid, "SIGKILL");
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
 
 /** Gives `work` a temporary folder, and removes it afterwards. */
 export async function inTemporaryFolder(work) {
   const folder = await mkdtemp(join(tmpdir(), "octavo-hosts-"));
+  folders.add(folder);
   try {
     return await work(folder);
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    folders.delete(folder);
   }
 }
 
@@ -23,6 +37,7 @@ export function start([command, ...args], home, environment = {}) {
   const homes = ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "DENO_DIR"];
   const env = { ...process.env, ...Object.fromEntries(homes.map((name) => [name, home])), ...environment };
   const child = spawn(command, args, { cwd: home, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  if (child.pid !== undefined) groups.add(child.pid);
   const output = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"]) {
     child[stream].setEncoding("utf8").on("data", (text) => {
@@ -45,8 +60,9 @@ export async function stop({ pid }) {
       await wait(50);
       alive = signalGroup(pid, 0);
     }
-    if (!alive) return;
+    if (!alive) break;
   }
+  groups.delete(pid);
 }
 
 function signalGroup(pid, signal) {

@@ -36,8 +36,9 @@ async function update() {
 
 async function compareAll() {
   const golden = JSON.parse(readFileSync(GOLDEN, "utf8"));
+  const unknown = names.filter((start) => !HOSTS.some(({ name }) => name.startsWith(start)));
+  if (unknown.length > 0) throw new Error(`no host ${unknown}; there are ${HOSTS.map(({ name }) => name).join(", ")}`);
   const chosen = HOSTS.filter(({ name }) => names.length === 0 || names.some((start) => name.startsWith(start)));
-  if (chosen.length === 0) throw new Error(`no such host; there are ${HOSTS.map(({ name }) => name).join(", ")}`);
   const relaxed = [];
   const queue = chosen.values();
   const worker = async () => {

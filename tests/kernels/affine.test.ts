@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { dequantizeValue, quantizeValue, roundHalfEven, unclampedCode } from "../reference/affine.ts";
 import {
-  assertBits, type Bench, type Grouping, groupings, placeOf, randomWords, scaleIndex, SIZES, testKernel, valuesOf,
+  assertBits,
+  type Bench,
+  type Grouping,
+  groupings,
+  randomWords,
+  SIZES,
+  scaleIndex,
+  testKernel,
+  valuesOf,
 } from "./harness.ts";
 
 const KINDS = {
@@ -33,8 +41,8 @@ interface Case {
   readonly grouping: Grouping;
   readonly scale: Float32Array;
   readonly zero: Int32Array;
-  /** All numbers behind x and y, but lo and hi. */
-  readonly place: Parameters<Bench["k"]["divide_f32_f32"]> extends [number, number, ...infer P] ? P : never;
+  /** All numbers behind x and y. */
+  readonly place: [count: number, place: number, lo: number, hi: number];
 }
 
 /** Every size from two starts in every grouping. */
@@ -44,14 +52,18 @@ function eachCase(bench: () => Bench, lo: number, hi: number, run: (each: Case) 
       for (const start of [0, 5]) {
         const b = bench();
         const { scale, zero } = scalesOf(grouping.total, lo, hi);
-        const place = [...placeOf(n, start, grouping), b.put(scale), b.put(zero), lo, hi] as unknown as Case["place"];
+        const place: Case["place"] = [n, b.place(start, grouping, b.put(scale), b.put(zero)), lo, hi];
         run({ bench: b, n, start, grouping, scale, zero, place });
       }
     }
   }
 }
 
-function expected(x: ArrayLike<number>, { start, grouping, scale, zero }: Case, value: (x: number, s: number, z: number) => number): number[] {
+function expected(
+  x: ArrayLike<number>,
+  { start, grouping, scale, zero }: Case,
+  value: (x: number, s: number, z: number) => number,
+): number[] {
   return Array.from(x, (v, i) => {
     const index = scaleIndex(start + i, grouping);
     return value(v, scale[index] as number, zero[index] as number);
@@ -61,13 +73,20 @@ function expected(x: ArrayLike<number>, { start, grouping, scale, zero }: Case, 
 for (const kind of Object.keys(KINDS) as Kind[]) {
   const { array, lo, hi } = KINDS[kind];
   testKernel(`quantize_f32_${kind}`, (bench) => {
-    for (const [low, high] of [[lo, hi], [Math.max(lo, -7), 7]] as const) {
+    for (const [low, high] of [
+      [lo, hi],
+      [Math.max(lo, -7), 7],
+    ] as const) {
       eachCase(bench, low, high, (each) => {
         const x = valuesOf(each.n, each.n + each.start);
         const to = each.bench.reserve(each.n * array.BYTES_PER_ELEMENT);
         assert.equal(each.bench.k[`quantize_f32_${kind}`](each.bench.put(x), to, ...each.place), 0, "no NaN");
         const wanted = expected(x, each, (v, s, z) => quantizeValue(v, s, z, low, high));
-        assertBits(each.bench.get(to, new array(each.n)), new array(wanted), `n ${each.n}, ${JSON.stringify(each.grouping)}`);
+        assertBits(
+          each.bench.get(to, new array(each.n)),
+          new array(wanted),
+          `n ${each.n}, ${JSON.stringify(each.grouping)}`,
+        );
       });
     }
   });
@@ -78,10 +97,11 @@ for (const kind of Object.keys(KINDS) as Kind[]) {
         const b = bench();
         const x = new Float32Array(40).fill(3);
         x[at] = at % 2 ? NaN : -NaN;
-        const [scale, zero] = [b.put(new Float32Array(lanes).fill(2)), b.put(new Int32Array(lanes))];
+        const grouping = { length: 40, block: 40, lanes, total: lanes };
+        const place = b.place(0, grouping, b.put(new Float32Array(lanes).fill(2)), b.put(new Int32Array(lanes)));
         const run = b.k[`quantize_f32_${kind}`];
         const to = b.reserve(40 * array.BYTES_PER_ELEMENT);
-        assert.notEqual(run(b.put(x), to, 40, 0, 40, 40, lanes, 0, lanes, scale, zero, lo, hi), 0, `NaN at ${at}`);
+        assert.notEqual(run(b.put(x), to, 40, place, lo, hi), 0, `NaN at ${at}`);
       }
     }
   });
@@ -89,7 +109,7 @@ for (const kind of Object.keys(KINDS) as Kind[]) {
   testKernel(`dequantize_${kind}_f32`, (bench) => {
     eachCase(bench, lo, hi, (each) => {
       const next = randomWords(each.n);
-      const q = array.from({ length: each.n }, (_, i) => (i % 3 === 0 ? lo : i % 3 === 1 ? hi : next()));
+      const q = new array(Array.from({ length: each.n }, (_, i) => (i % 3 === 0 ? lo : i % 3 === 1 ? hi : next())));
       const to = each.bench.reserve(each.n * 4);
       each.bench.k[`dequantize_${kind}_f32`](each.bench.put(q, 3), to, ...each.place);
       assertBits(each.bench.get(to, new Float32Array(each.n)), expected(q, each, dequantizeValue), `n ${each.n}`);
@@ -115,9 +135,17 @@ testKernel("divide_f32_f32 and multiply_f32_f32", (bench) => {
     if (each.n > 2) x[each.n - 2] = NaN;
     const to = each.bench.reserve(each.n * 4);
     each.bench.k.divide_f32_f32(each.bench.put(x), to, ...each.place);
-    assertBits(each.bench.get(to, new Float32Array(each.n)), expected(x, each, (v, s) => Math.fround(v / s)), `divide ${each.n}`);
+    assertBits(
+      each.bench.get(to, new Float32Array(each.n)),
+      expected(x, each, (v, s) => Math.fround(v / s)),
+      `divide ${each.n}`,
+    );
     each.bench.k.multiply_f32_f32(each.bench.put(x), to, ...each.place);
-    assertBits(each.bench.get(to, new Float32Array(each.n)), expected(x, each, (v, s) => Math.fround(v * s)), `multiply ${each.n}`);
+    assertBits(
+      each.bench.get(to, new Float32Array(each.n)),
+      expected(x, each, (v, s) => Math.fround(v * s)),
+      `multiply ${each.n}`,
+    );
   });
 });
 
@@ -127,7 +155,7 @@ testKernel("divide_f32_f32 gives the one NaN", (bench) => {
     const x = new Float32Array(n);
     new Uint32Array(x.buffer).fill(0xffc01234);
     const to = b.reserve(n * 4);
-    b.k.divide_f32_f32(b.put(x), to, n, 0, n, n, 1, 0, 1, b.put(Float32Array.of(2)), b.put(Int32Array.of(0)), 0, 0);
+    b.k.divide_f32_f32(b.put(x), to, n, b.onePlace(n, 2), 0, 0);
     assertBits(b.get(to, new Uint32Array(n)), new Array(n).fill(0x7fc00000), "bits");
   }
 });
@@ -150,9 +178,9 @@ testKernel("fake_f32_f32 reports a NaN at any place", (bench) => {
       const b = bench();
       const x = new Float32Array(9).fill(3);
       x[at] = NaN;
-      const scale = b.put(new Float32Array(lanes).fill(1));
-      const zero = b.put(new Int32Array(lanes));
-      assert.notEqual(b.k.fake_f32_f32(b.put(x), b.reserve(36), 9, 0, 9, 9, lanes, 0, lanes, scale, zero, 0, 255), 0);
+      const grouping = { length: 9, block: 9, lanes, total: lanes };
+      const place = b.place(0, grouping, b.put(new Float32Array(lanes).fill(1)), b.put(new Int32Array(lanes)));
+      assert.notEqual(b.k.fake_f32_f32(b.put(x), b.reserve(36), 9, place, 0, 255), 0);
     }
   }
 });
@@ -161,7 +189,10 @@ testKernel("rounding is half to even over all half integers of 17 bits", (bench)
   const b = bench();
   const x = Float32Array.from({ length: 262144 }, (_, i) => i / 2 - 65536);
   const to = b.reserve(x.length * 4);
-  const [scale, zero] = [b.put(Float32Array.of(1)), b.put(Int32Array.of(0))];
-  b.k.fake_f32_f32(b.put(x), to, x.length, 0, x.length, x.length, 1, 0, 1, scale, zero, -65536, 65536);
-  assertBits(b.get(to, new Float32Array(x.length)), Array.from(x, (v) => roundHalfEven(v) + 0), "codes");
+  b.k.fake_f32_f32(b.put(x), to, x.length, b.onePlace(x.length, 1), -65536, 65536);
+  assertBits(
+    b.get(to, new Float32Array(x.length)),
+    Array.from(x, (v) => roundHalfEven(v) + 0),
+    "codes",
+  );
 });

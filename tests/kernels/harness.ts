@@ -8,9 +8,51 @@ export const SIZES = [...Array.from({ length: 36 }, (_, i) => i), 48, 63, 64, 65
 
 /** Float32 values at which kernels go wrong: ties, limits, infinities, zeros of both signs, subnormals. */
 export const EXTREMES = [
-  0, -0, 0.5, -0.5, 1.5, 2.5, -2.5, 126.5, 127, 127.5, -127.5, -128, -128.5, -129, 255, 255.5, 256, 448, 464, 465, -480,
-  32767.5, -32768.5, 65504, 65519, 65520, 65535.5, 2 ** 22, -(2 ** 23), 2 ** 31, -(2 ** 31) - 512, 3e38, -3e38, 1e-45,
-  -1e-45, 1.1754942e-38, 2 ** -126, 2 ** -127, 5.9e-8, 2.98e-8, 1e-10, 0.1, 1 / 3, Infinity, -Infinity,
+  0,
+  -0,
+  0.5,
+  -0.5,
+  1.5,
+  2.5,
+  -2.5,
+  126.5,
+  127,
+  127.5,
+  -127.5,
+  -128,
+  -128.5,
+  -129,
+  255,
+  255.5,
+  256,
+  448,
+  464,
+  465,
+  -480,
+  32767.5,
+  -32768.5,
+  65504,
+  65519,
+  65520,
+  65535.5,
+  2 ** 22,
+  -(2 ** 23),
+  2 ** 31,
+  -(2 ** 31) - 512,
+  3e38,
+  -3e38,
+  1e-45,
+  -1e-45,
+  1.1754942e-38,
+  2 ** -126,
+  2 ** -127,
+  5.9e-8,
+  2.98e-8,
+  1e-10,
+  0.1,
+  1 / 3,
+  Infinity,
+  -Infinity,
 ];
 
 /** A generator of 32-bit integers that depends on its seed only. */
@@ -72,11 +114,27 @@ export class Bench {
     return array;
   }
 
+  /** A Place of assembly/walk.ts: `start` values into a grouping, with pointers to its scales and zeros. */
+  place(start: number, g: Grouping, scales: number, zeros: number): number {
+    const inGroup = (start % g.length) % g.block;
+    const first = scaleIndex(start, g) - (inGroup % g.lanes);
+    return this.put(Uint32Array.of(start % g.length, g.length, g.block, g.lanes, first, g.total, scales, zeros));
+  }
+
+  /** The place of n values with one scale and zero. */
+  onePlace(n: number, scale: number, zero = 0): number {
+    const grouping = { length: Math.max(n, 1), block: Math.max(n, 1), lanes: 1, total: 1 };
+    return this.place(0, grouping, this.put(Float32Array.of(scale)), this.put(Int32Array.of(zero)));
+  }
+
   /** Fails if a kernel wrote outside what it was given. */
   checkGuards(): void {
     for (const { at, end } of this.guards) {
       const bytes = this.arena.view(Uint8Array, at, end - at);
-      assert.ok(bytes.every((byte) => byte === GUARD_BYTE), "a kernel wrote outside its arrays");
+      assert.ok(
+        bytes.every((byte) => byte === GUARD_BYTE),
+        "a kernel wrote outside its arrays",
+      );
     }
   }
 }
@@ -112,7 +170,8 @@ export function testKernel(name: string, run: (bench: () => Bench, tier: Tier) =
 export function assertBits(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string): void {
   assert.equal(actual.length, expected.length, `${what}: length`);
   for (let i = 0; i < actual.length; i++) {
-    if (!Object.is(actual[i], expected[i])) assert.fail(`${what}: index ${i}: expected ${expected[i]}, got ${actual[i]}`);
+    if (!Object.is(actual[i], expected[i]))
+      assert.fail(`${what}: index ${i}: expected ${expected[i]}, got ${actual[i]}`);
   }
 }
 
@@ -142,10 +201,4 @@ export function scaleIndex(position: number, { length, block, lanes, total }: Gr
   const inRow = position % length;
   const group = row * Math.ceil(length / block) + Math.floor(inRow / block);
   return ((group * lanes) % total) + ((inRow % block) % lanes);
-}
-
-/** The numbers behind x and y that walk `count` values from `start` on. */
-export function placeOf(count: number, start: number, g: Grouping) {
-  const lane = (start % g.length) % g.block % g.lanes;
-  return [count, start % g.length, g.length, g.block, g.lanes, scaleIndex(start, g) - lane, g.total] as const;
 }

@@ -1,7 +1,7 @@
 // measure.ts against tests/reference/measure.ts: extremes, counts, histograms, errors, moments, bit for bit.
 import assert from "node:assert/strict";
 import { histogramKey, minMax, moments, splitError } from "../reference/measure.ts";
-import { assertBits, type Bench, groupings, placeOf, scaleIndex, SIZES, testKernel, valuesOf } from "./harness.ts";
+import { assertBits, type Bench, groupings, SIZES, scaleIndex, testKernel, valuesOf } from "./harness.ts";
 
 const lanes = (sums: Float64Array) => {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = sums;
@@ -9,7 +9,12 @@ const lanes = (sums: Float64Array) => {
 };
 
 /** Runs a kernel over x in one call, or in two that meet at a multiple of 8: the sums may not differ. */
-function summed(bench: Bench, n: number, count: number, call: (sums: number, from: number, till: number) => void): Float64Array {
+function summed(
+  bench: Bench,
+  n: number,
+  count: number,
+  call: (sums: number, from: number, till: number) => void,
+): Float64Array {
   const results = [n, Math.floor(n / 16) * 8].map((split) => {
     const sums = bench.put(new Float64Array(count), 0);
     if (split > 0) call(sums, 0, split);
@@ -29,12 +34,26 @@ testKernel("extremes_f32_f32", (bench) => {
         const b = bench();
         const low = b.put(new Float32Array(grouping.total).fill(Infinity));
         const high = b.put(new Float32Array(grouping.total).fill(-Infinity));
-        const infinite = b.k.extremes_f32_f32(b.put(x), 0, ...placeOf(n, 2, grouping), low, high, 0, 0);
-        assert.equal(infinite !== 0, x.some((v) => Math.abs(v) === Infinity), "infinity reported");
-        const parts = Array.from({ length: grouping.total }, (_, g) => minMax(x.filter((_v, i) => scaleIndex(2 + i, grouping) === g)));
+        const infinite = b.k.extremes_f32_f32(b.put(x), 0, n, b.place(2, grouping, low, high), 0, 0);
+        assert.equal(
+          infinite !== 0,
+          x.some((v) => Math.abs(v) === Infinity),
+          "infinity reported",
+        );
+        const parts = Array.from({ length: grouping.total }, (_, g) =>
+          minMax(x.filter((_v, i) => scaleIndex(2 + i, grouping) === g)),
+        );
         const plus = (v: number) => v + 0;
-        assertBits(Array.from(b.get(low, new Float32Array(grouping.total)), plus), parts.map(({ min }) => min), `low, n ${n}`);
-        assertBits(Array.from(b.get(high, new Float32Array(grouping.total)), plus), parts.map(({ max }) => max), `high, n ${n}`);
+        assertBits(
+          Array.from(b.get(low, new Float32Array(grouping.total)), plus),
+          parts.map(({ min }) => min),
+          `low, n ${n}`,
+        );
+        assertBits(
+          Array.from(b.get(high, new Float32Array(grouping.total)), plus),
+          parts.map(({ max }) => max),
+          `high, n ${n}`,
+        );
       }
     }
   }
@@ -65,7 +84,8 @@ testKernel("histogram_f32_u32 and histogram_f32_u32_bin", (bench) => {
     const inBin = b.put(new Uint32Array(65536));
     b.k.histogram_f32_u32_bin(b.put(x), inBin, n, bin);
     const low = new Uint32Array(65536);
-    for (const bits of new Uint32Array(x.buffer)) if (bits >>> 16 === bin) low[bits & 0xffff] = (low[bits & 0xffff] as number) + 1;
+    for (const bits of new Uint32Array(x.buffer))
+      if (bits >>> 16 === bin) low[bits & 0xffff] = (low[bits & 0xffff] as number) + 1;
     assertBits(b.get(inBin, new Uint32Array(65536)), low, `bin ${bin}, n ${n}`);
   }
 });
@@ -80,7 +100,13 @@ testKernel("split_error_f32_f64", (bench) => {
     });
     const wanted = splitError(x, y, v, -128, 127);
     assert.deepEqual(
-      { clipping: lanes(sums), rounding: lanes(sums.subarray(8)), signal: lanes(sums.subarray(16)), clipped: sums[24], finite: sums[25] },
+      {
+        clipping: lanes(sums),
+        rounding: lanes(sums.subarray(8)),
+        signal: lanes(sums.subarray(16)),
+        clipped: sums[24],
+        finite: sums[25],
+      },
       wanted,
       `n ${n}`,
     );
@@ -95,7 +121,9 @@ testKernel("moment_f32_f64", (bench) => {
     const wanted = moments(x);
     const sum = summed(b, n, 8, (to, from, till) => b.k.moment_f32_f64(at + from * 4, to, till - from, 0, 1));
     assertBits([lanes(sum)], [wanted.sum], `sum, n ${n}`);
-    const squares = summed(b, n, 8, (to, from, till) => b.k.moment_f32_f64(at + from * 4, to, till - from, wanted.mean, 2));
+    const squares = summed(b, n, 8, (to, from, till) =>
+      b.k.moment_f32_f64(at + from * 4, to, till - from, wanted.mean, 2),
+    );
     assertBits([lanes(squares)], [wanted.squares], `squares, n ${n}`);
   }
 });
@@ -108,7 +136,9 @@ testKernel("log_f64 and divergence_f64_f64", (bench) => {
   const p = Float64Array.of(1, 0, 4, 2.5, 7);
   const q = Float64Array.of(2, 5, 4, 1.5, 0.1);
   let wanted = 0;
-  p.forEach((a, i) => { if (a > 0) wanted += a * b.k.log_f64(a / (q[i] as number)); });
+  p.forEach((a, i) => {
+    if (a > 0) wanted += a * b.k.log_f64(a / (q[i] as number));
+  });
   assertBits([b.k.divergence_f64_f64(b.put(p, 0), b.put(q, 0), 5)], [wanted], "divergence");
   assert.equal(b.k.divergence_f64_f64(0, 0, 0), 0);
 });

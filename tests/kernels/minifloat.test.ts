@@ -1,13 +1,26 @@
 // minifloat.ts and random.ts against tests/reference/minifloat.ts: every format, rounding and special value, bit for bit.
-import { type FloatFormat, FORMATS as ROWS, floatCodes, floatStep } from "../../src/formats.ts";
+import { type FloatFormat, floatCodes, floatStep, FORMATS as ROWS } from "../../src/formats.ts";
 import { splitmix64, uniform24 } from "../reference/affine.ts";
 import { float32FromBits } from "../reference/bits.ts";
 import {
-  decodeValue, encodeBits, encodeValue, FORMATS, maxCode, type MiniFloat, type Rounding, stochasticEncode,
+  decodeValue,
+  encodeBits,
+  encodeValue,
+  FORMATS,
+  type MiniFloat,
+  maxCode,
+  type Rounding,
+  stochasticEncode,
 } from "../reference/minifloat.ts";
 import { assertBits, type Bench, randomWords, SIZES, testKernel, valuesOf } from "./harness.ts";
 
-const ROUNDINGS = { even: "ROUND_EVEN", away: "ROUND_AWAY", zero: "ROUND_ZERO", up: "ROUND_UP", down: "ROUND_DOWN" } as const;
+const ROUNDINGS = {
+  even: "ROUND_EVEN",
+  away: "ROUND_AWAY",
+  zero: "ROUND_ZERO",
+  up: "ROUND_UP",
+  down: "ROUND_DOWN",
+} as const;
 const ARRAYS = { u8: Uint8Array, u16: Uint16Array, u32: Uint32Array };
 
 function widthOf(bits: number): keyof typeof ARRAYS {
@@ -19,14 +32,27 @@ const NAMES = Object.keys(FORMATS).filter((name) => name !== "float8_e8m0fnu") a
 /** Formats of the table, and small ones that no table has. */
 const CASES: { name: string; row: FloatFormat; oracle: MiniFloat }[] = [
   ...NAMES.map((name) => ({ name, row: ROWS.get(name) as FloatFormat, oracle: FORMATS[name] })),
-  ...([
-    [1, 1, 1, "finite"], [1, 6, 1, "finite"], [2, 5, 1, "finite"], [5, 0, 15, "finite"], [3, 3, 3, "fn"], [4, 4, 8, "fnuz"],
-    [8, 5, 127, "ieee"], [5, 2, 40, "ieee"], [6, 9, 31, "ieee"],
-  ] as const).map(([exponent, mantissa, bias, special]) => {
+  ...(
+    [
+      [1, 1, 1, "finite"],
+      [1, 6, 1, "finite"],
+      [2, 5, 1, "finite"],
+      [5, 0, 15, "finite"],
+      [3, 3, 3, "fn"],
+      [4, 4, 8, "fnuz"],
+      [8, 5, 127, "ieee"],
+      [5, 2, 40, "ieee"],
+      [6, 9, 31, "ieee"],
+    ] as const
+  ).map(([exponent, mantissa, bias, special]) => {
     const flags = { finite: special === "finite", infinity: special === "ieee", negativeZero: special !== "fnuz" };
     const bits = 1 + exponent + mantissa;
     const row: FloatFormat = { kind: "float", name: "own", bits, exponent, mantissa, bias, ...flags };
-    return { name: `e${exponent}m${mantissa} bias ${bias} ${special}`, row, oracle: { exponent, mantissa, bias, special } };
+    return {
+      name: `e${exponent}m${mantissa} bias ${bias} ${special}`,
+      row,
+      oracle: { exponent, mantissa, bias, special },
+    };
   }),
 ];
 
@@ -43,13 +69,19 @@ function boundaries(oracle: MiniFloat): Float32Array {
     for (const middle of [value, (value + next) / 2, value * 0.75 + next * 0.25]) {
       float[0] = middle;
       const at = bits[0] as number;
-      for (const pattern of [at - 1, at, at + 1]) if (pattern >= 0 && pattern < 0x7f800000) values.push(float32FromBits(pattern));
+      for (const pattern of [at - 1, at, at + 1])
+        if (pattern >= 0 && pattern < 0x7f800000) values.push(float32FromBits(pattern));
     }
   }
   return Float32Array.from([...values, ...values.map((v) => -v)]);
 }
 
-interface Options { readonly saturate: boolean; readonly rounding: Rounding | "stochastic"; readonly seed?: bigint; readonly index?: number }
+interface Options {
+  readonly saturate: boolean;
+  readonly rounding: Rounding | "stochastic";
+  readonly seed?: bigint;
+  readonly index?: number;
+}
 
 function encodeWith(bench: Bench, row: FloatFormat, x: Float32Array, options: Options): ArrayLike<number> {
   const { k } = bench;
@@ -61,8 +93,20 @@ function encodeWith(bench: Bench, row: FloatFormat, x: Float32Array, options: Op
   const rounding = options.rounding === "stochastic" ? k.ROUND_STOCHASTIC.value : k[ROUNDINGS[options.rounding]].value;
   const { seed = 0n, index = 0 } = options;
   k[`encode_f32_${width}`](
-    bench.put(x), to, x.length, row.mantissa, row.bias, row.bits, floatStep(row), max, overflow, nan,
-    +(row.negativeZero !== false), rounding, seed, BigInt(index),
+    bench.put(x),
+    to,
+    x.length,
+    row.mantissa,
+    row.bias,
+    row.bits,
+    floatStep(row),
+    max,
+    overflow,
+    nan,
+    +(row.negativeZero !== false),
+    rounding,
+    seed,
+    BigInt(index),
   );
   return bench.get(to, new ARRAYS[width](x.length));
 }
@@ -74,8 +118,15 @@ testKernel("encode_f32_u8, encode_f32_u16, encode_f32_u32 over the boundaries of
       for (const rounding of Object.keys(ROUNDINGS) as Rounding[]) {
         if (rounding !== "even" && row.mantissa === 23) continue;
         const wanted = Array.from(x, (v) => encodeValue(v, oracle, { saturate, rounding }));
-        if (row.mantissa === 23) wanted.forEach((_, i) => { wanted[i] = new Uint32Array(x.buffer)[i] as number; });
-        assertBits(encodeWith(bench(), row, x, { saturate, rounding }), wanted, `${name} ${rounding} saturate ${saturate}`);
+        if (row.mantissa === 23)
+          wanted.forEach((_, i) => {
+            wanted[i] = new Uint32Array(x.buffer)[i] as number;
+          });
+        assertBits(
+          encodeWith(bench(), row, x, { saturate, rounding }),
+          wanted,
+          `${name} ${rounding} saturate ${saturate}`,
+        );
       }
     }
   }
@@ -110,14 +161,30 @@ testKernel("decode_u8_f32, decode_u16_f32, decode_u32_f32: every code", (bench) 
     const count = Math.min(2 ** row.bits, 2 ** 19 + 3);
     const next = randomWords(1);
     const all = row.bits <= 19;
-    const codes = ARRAYS[width].from({ length: count }, (_, i) => (all ? i : next()));
+    const codes = new ARRAYS[width](Array.from({ length: count }, (_, i) => (all ? i : next())));
     const { infinity, nan, last } = floatCodes(row);
     const to = b.reserve(count * 4);
     const code = row.negativeZero === false ? nan : -1;
-    b.k[`decode_${width}_f32`](b.put(codes), to, count, row.mantissa, row.bias, row.bits, floatStep(row), infinity, last, code);
+    b.k[`decode_${width}_f32`](
+      b.put(codes),
+      to,
+      count,
+      row.mantissa,
+      row.bias,
+      row.bits,
+      floatStep(row),
+      infinity,
+      last,
+      code,
+    );
     const values = b.get(to, new Float32Array(count));
     if (row.mantissa === 23) assertBits(new Uint32Array(values.buffer), codes, name);
-    else assertBits(values, Array.from(codes, (c) => decodeValue(c, oracle)), name);
+    else
+      assertBits(
+        values,
+        Array.from(codes, (c) => decodeValue(c, oracle)),
+        name,
+      );
   }
 });
 
@@ -130,9 +197,11 @@ testKernel("decode_u8_f32 gives the one NaN", (bench) => {
 });
 
 testKernel("encode_f32_e8m0", (bench) => {
-  const patterns = [0, 1, 0x3fffff, 0x400000, 0x400001, 0x5fffff, 0x600000, 0x600001, 0x7fffff, 0x800000, 0x800001, 0xbfffff, 0xc00000, 0xc00001,
-    0x3f800000, 0x3fbfffff, 0x3fc00000, 0x3fc00001, 0x7e800001, 0x7f000000, 0x7f000001, 0x7f400000, 0x7f7fffff, 0x7f800000, 0x7fc00000,
-    0x80000000, 0x80000001, 0xbf800000, 0xff800000];
+  const patterns = [
+    0, 1, 0x3fffff, 0x400000, 0x400001, 0x5fffff, 0x600000, 0x600001, 0x7fffff, 0x800000, 0x800001, 0xbfffff, 0xc00000,
+    0xc00001, 0x3f800000, 0x3fbfffff, 0x3fc00000, 0x3fc00001, 0x7e800001, 0x7f000000, 0x7f000001, 0x7f400000,
+    0x7f7fffff, 0x7f800000, 0x7fc00000, 0x80000000, 0x80000001, 0xbf800000, 0xff800000,
+  ];
   const x = new Float32Array(Uint32Array.from(patterns).buffer);
   for (const saturate of [true, false]) {
     for (const rounding of Object.keys(ROUNDINGS) as Rounding[]) {

@@ -12,7 +12,14 @@ testKernel("pack_u8", (bench) => {
       const bytes = Math.ceil((n * bits) / 8);
       const to = b.reserve(bytes, 3);
       b.k.pack_u8(b.put(codes, 5), to, n, bits);
-      assertBits(b.get(to, new Uint8Array(bytes)), packCodes(codes.map((c) => c & (2 ** bits - 1)), bits), `${bits} bits, n ${n}`);
+      assertBits(
+        b.get(to, new Uint8Array(bytes)),
+        packCodes(
+          codes.map((c) => c & (2 ** bits - 1)),
+          bits,
+        ),
+        `${bits} bits, n ${n}`,
+      );
       const at = b.put(codes, 1);
       b.k.pack_u8(at, at, n, bits);
       assertBits(b.get(at, new Uint8Array(bytes)), b.get(to, new Uint8Array(bytes)), `in place, ${bits} bits, n ${n}`);
@@ -31,7 +38,11 @@ testKernel("unpack_u8", (bench) => {
       b.k.unpack_u8(from, to, n, bits, 0);
       assertBits(b.get(to, new Uint8Array(n)), unsigned, `${bits} bits, n ${n}`);
       b.k.unpack_u8(from, to, n, bits, 1);
-      assertBits(b.get(to, new Int8Array(n)), unsigned.map((code) => signExtend(code, bits)), `signed ${bits} bits, n ${n}`);
+      assertBits(
+        b.get(to, new Int8Array(n)),
+        unsigned.map((code) => signExtend(code, bits)),
+        `signed ${bits} bits, n ${n}`,
+      );
     }
   }
 });

@@ -1,5 +1,5 @@
 // search.ts: the sum of squared errors of one quantizer, against quantize and dequantize of the oracle.
-import { FORMATS as ROWS, type FloatFormat, floatMax } from "../../src/formats.ts";
+import { type FloatFormat, floatMax, FORMATS as ROWS } from "../../src/formats.ts";
 import { quantizeValue } from "../reference/affine.ts";
 import { squaredError } from "../reference/measure.ts";
 import { decodeValue, encodeValue, FORMATS } from "../reference/minifloat.ts";
@@ -19,7 +19,12 @@ const weightsOf = (n: number) => Float32Array.from({ length: n }, (_, i) => (i *
 
 testKernel("error_f32_f64_integer", (bench) => {
   for (const n of SIZES) {
-    for (const [scale, lo, hi] of [[1, -128, 127], [0.37, 0, 255], [1 / 3, -8, 7], [2 ** -9, -32768, 32767]] as const) {
+    for (const [scale, lo, hi] of [
+      [1, -128, 127],
+      [0.37, 0, 255],
+      [1 / 3, -8, 7],
+      [2 ** -9, -32768, 32767],
+    ] as const) {
       const b = bench();
       const [x, weights] = [moderate(n), weightsOf(n)];
       const s = Math.fround(scale);

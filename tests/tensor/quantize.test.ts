@@ -2,12 +2,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  compareFormats, dequantize, fakeQuantize, quantizationError, quantize, type QuantizeOptions, requantize, unpack,
+  compareFormats,
+  dequantize,
+  fakeQuantize,
+  type QuantizeOptions,
+  quantizationError,
+  quantize,
+  requantize,
+  unpack,
 } from "../../src/index.ts";
+import { valuesOf } from "../kernels/harness.ts";
 import { dequantizeValue, parameterIndex, quantizeValue, stochasticCode } from "../reference/affine.ts";
 import { decodeNvfp4Block, encodeNvfp4Block, nvfp4TensorScale } from "../reference/block.ts";
 import { affineParameters, powerOfTwoScale, symmetricParameters } from "../reference/range.ts";
-import { valuesOf } from "../kernels/harness.ts";
 
 const x = Float32Array.from({ length: 24 }, (_, i) => ((i * 7) % 24) - 9.5);
 
@@ -36,7 +43,10 @@ test("scales and zeros are those of the equations", () => {
   assert.deepEqual(one({ format: "int8" }), symmetricParameters(lo, hi, 127));
   assert.deepEqual(one({ format: "int16", bits: 12 }), symmetricParameters(lo, hi, 2047));
   assert.deepEqual(one({ format: "uint8", symmetric: true }), symmetricParameters(0, hi, 255));
-  assert.equal(one({ format: "int8", powerOfTwo: true }).scale, powerOfTwoScale(symmetricParameters(lo, hi, 127).scale));
+  assert.equal(
+    one({ format: "int8", powerOfTwo: true }).scale,
+    powerOfTwoScale(symmetricParameters(lo, hi, 127).scale),
+  );
   assert.equal(one({ format: "float8_e4m3fn" }).scale, Math.fround(13.5 / 448));
   assert.equal(one({ format: "bfloat16" }).scale, 1);
   assert.deepEqual(one({ format: "int8", range: [-2, 1] }), symmetricParameters(-2, 1, 127));
@@ -56,7 +66,17 @@ test("an all-zero or empty tensor has scale 1 and zero 0", () => {
 test("every grouping meets the scales that the equations say", () => {
   const shape = [3, 4, 5];
   const data = valuesOf(60, 3, true);
-  for (const grain of [{}, { axis: 0 }, { axis: 1 }, { axis: 2 }, { block: 2 }, { block: 5 }, { block: 7 }, { axis: 0, block: 2 }, { axis: 1, block: 3 }]) {
+  for (const grain of [
+    {},
+    { axis: 0 },
+    { axis: 1 },
+    { axis: 2 },
+    { block: 2 },
+    { block: 5 },
+    { block: 7 },
+    { axis: 0, block: 2 },
+    { axis: 1, block: 3 },
+  ]) {
     const { axis, block } = grain as { axis?: number; block?: number };
     const q = quantize(data, { format: "uint8", shape, ...grain });
     const along = axis ?? (block === undefined ? undefined : 2);
@@ -67,12 +87,18 @@ test("every grouping meets the scales that the equations say", () => {
     assert.deepEqual([...q.data], wanted, JSON.stringify(grain));
     q.scale.forEach((scale, index) => {
       const group = data.filter((_v, i) => parameterIndex(i, shape, along, block) === index);
-      assert.deepEqual({ scale, zero: q.zero[index] }, affineParameters(Math.min(...group), Math.max(...group), 0, 255));
+      assert.deepEqual(
+        { scale, zero: q.zero[index] },
+        affineParameters(Math.min(...group), Math.max(...group), 0, 255),
+      );
     });
-    assert.deepEqual([...dequantize(q)], wanted.map((code, i) => {
-      const at = parameterIndex(i, shape, along, block);
-      return dequantizeValue(code, q.scale[at] as number, q.zero[at] as number);
-    }));
+    assert.deepEqual(
+      [...dequantize(q)],
+      wanted.map((code, i) => {
+        const at = parameterIndex(i, shape, along, block);
+        return dequantizeValue(code, q.scale[at] as number, q.zero[at] as number);
+      }),
+    );
   }
 });
 
@@ -80,7 +106,12 @@ test("a tensor of many chunks is the same as one of few, in every grouping and f
   const n = 200003;
   const large = valuesOf(n, 11, true);
   const cases: Partial<QuantizeOptions>[] = [
-    { format: "uint8" }, { format: "int4" }, { format: "float6_e3m2fn" }, { format: "mxfp4" }, { format: "int16", block: 3 }, { format: "int32" },
+    { format: "uint8" },
+    { format: "int4" },
+    { format: "float6_e3m2fn" },
+    { format: "mxfp4" },
+    { format: "int16", block: 3 },
+    { format: "int32" },
   ];
   for (const options of cases) {
     const q = quantize(large, options as QuantizeOptions);
@@ -89,7 +120,11 @@ test("a tensor of many chunks is the same as one of few, in every grouping and f
       const start = Math.floor(at / 96) * 96; // whole blocks of 3 and 32
       const part = large.subarray(start, start + 96);
       const given = options.format === "mxfp4" ? {} : { scale: scalesFrom(q.scale, start, options.block, part.length) };
-      const alone = fakeQuantize(part, { ...(options as QuantizeOptions), ...given, ...(options.format !== "mxfp4" && { zero: options.block ? 0 : (q.zero[0] as number) }) });
+      const alone = fakeQuantize(part, {
+        ...(options as QuantizeOptions),
+        ...given,
+        ...(options.format !== "mxfp4" && { zero: options.block ? 0 : (q.zero[0] as number) }),
+      });
       assert.deepEqual(back.subarray(start, start + part.length), alone, `${options.format} at ${start}`);
     }
   }
@@ -108,12 +143,20 @@ test("more scales than stay in wasm memory are copied piece by piece", () => {
     assert.equal(q.scale.length, Math.ceil(data.length / block));
     for (let i = 0; i < data.length; i += 997) {
       const at = Math.floor(i / block);
-      assert.equal(q.data[i], quantizeValue(data[i] as number, q.scale[at] as number, q.zero[at] as number, 0, 255), `${i}`);
+      assert.equal(
+        q.data[i],
+        quantizeValue(data[i] as number, q.scale[at] as number, q.zero[at] as number, 0, 255),
+        `${i}`,
+      );
     }
   }
   const rows = quantize(data.subarray(0, 300000), { format: "int8", shape: [3, 100000], axis: 1 });
   for (let i = 0; i < 300000; i += 991) {
-    assert.equal(rows.data[i], quantizeValue(data[i] as number, rows.scale[i % 100000] as number, 0, -128, 127), `lane ${i}`);
+    assert.equal(
+      rows.data[i],
+      quantizeValue(data[i] as number, rows.scale[i % 100000] as number, 0, -128, 127),
+      `lane ${i}`,
+    );
   }
 });
 
@@ -132,7 +175,8 @@ test("infinities: a searched range passes over them and says how many, given par
   assert.deepEqual([...q.data], [-128, 64, 127, 127, 127]);
   assert.equal("infinite" in quantize(data, { format: "int8", scale: 1 }), false);
   assert.deepEqual(quantizationError(data, q).clipped, 0);
-  for (const range of ["percentile", "mse", "entropy"] as const) assert.equal(quantize(data, { format: "int8", range }).infinite, 3);
+  for (const range of ["percentile", "mse", "entropy"] as const)
+    assert.equal(quantize(data, { format: "int8", range }).infinite, 3);
 });
 
 test("NaN stays NaN in formats that have one", () => {
@@ -161,18 +205,29 @@ test("nvfp4 has two levels of scales", () => {
   const tensorScale = nvfp4TensorScale(data);
   assert.equal(q.tensorScale, tensorScale);
   assert.equal(q.scale.length, 6);
-  const rows = [0, 35].flatMap((row) => [0, 16, 32].map((start) => data.subarray(row + start, row + Math.min(start + 16, 35))));
+  const rows = [0, 35].flatMap((row) =>
+    [0, 16, 32].map((start) => data.subarray(row + start, row + Math.min(start + 16, 35))),
+  );
   const blocks = rows.map((block) => encodeNvfp4Block(block, tensorScale));
   const codes = unpack(q.data as Uint8Array, "float4_e2m1fn", { length: 70 });
-  assert.deepEqual([...codes], blocks.flatMap(({ codes }) => codes));
-  assert.deepEqual([...dequantize(q)], blocks.flatMap(({ scaleCode, codes }) => [...decodeNvfp4Block(scaleCode, codes, tensorScale)]));
+  assert.deepEqual(
+    [...codes],
+    blocks.flatMap(({ codes }) => codes),
+  );
+  assert.deepEqual(
+    [...dequantize(q)],
+    blocks.flatMap(({ scaleCode, codes }) => [...decodeNvfp4Block(scaleCode, codes, tensorScale)]),
+  );
 });
 
 test("requantize goes to new parameters", () => {
   const q = quantize(x, { format: "int8", shape: [4, 6], axis: 0 });
   const again = requantize(q, { format: "uint8", scale: 0.2, zero: 100 });
   assert.deepEqual(again.shape, [4, 6]);
-  assert.deepEqual([...again.data], Array.from(dequantize(q), (v) => quantizeValue(v, Math.fround(0.2), 100, 0, 255)));
+  assert.deepEqual(
+    [...again.data],
+    Array.from(dequantize(q), (v) => quantizeValue(v, Math.fround(0.2), 100, 0, 255)),
+  );
 });
 
 test("shared buffers, offsets and growth between calls give the right result", () => {
@@ -202,12 +257,29 @@ test("error figures of nothing, of silence and of no error", () => {
   const none = quantizationError(new Float32Array(0), quantize(new Float32Array(0), { format: "int8" }));
   assert.deepEqual(none, silent);
   const q = quantize(x, { format: "int8" });
-  const sqnr = 10 * Math.log10(x.reduce((s, v) => s + v * v, 0) / x.reduce((s, v, i) => s + (v - (dequantize(q)[i] as number)) ** 2, 0));
+  const sqnr =
+    10 *
+    Math.log10(
+      x.reduce((s, v) => s + v * v, 0) / x.reduce((s, v, i) => s + (v - (dequantize(q)[i] as number)) ** 2, 0),
+    );
   assert.ok(Math.abs(quantizationError(x, q).sqnr - sqnr) < 1e-9);
 });
 
 test("compareFormats gives a row a format, with bits and cost", () => {
   const rows = compareFormats(x, ["int8", "mxfp4", "nvfp4", { exponent: 2, mantissa: 5, finite: true }], { block: 8 });
-  assert.deepEqual(rows.map(({ format, bits }) => [format, bits]), [["int8", 12], ["mxfp4", 4.25], ["nvfp4", 4.5], ["float8_e2m5", 12]]);
-  assert.deepEqual(rows[0], { format: "int8", bits: 12, ...quantizationError(x, quantize(x, { format: "int8", block: 8 })), relativeCost: 1 });
+  assert.deepEqual(
+    rows.map(({ format, bits }) => [format, bits]),
+    [
+      ["int8", 12],
+      ["mxfp4", 4.25],
+      ["nvfp4", 4.5],
+      ["float8_e2m5", 12],
+    ],
+  );
+  assert.deepEqual(rows[0], {
+    format: "int8",
+    bits: 12,
+    ...quantizationError(x, quantize(x, { format: "int8", block: 8 })),
+    relativeCost: 1,
+  });
 });

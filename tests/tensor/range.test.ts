@@ -1,7 +1,7 @@
 // Range search: percentiles are exact, least squares is within 0.1 % of a dense grid, entropy does what it says.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fakeQuantize, type FormatName, observe, Observer, quantizationError, quantize } from "../../src/index.ts";
+import { type FormatName, fakeQuantize, Observer, observe, quantizationError, quantize } from "../../src/index.ts";
 import { randomWords } from "../kernels/harness.ts";
 
 type Uniform = () => number;
@@ -14,7 +14,7 @@ const DISTRIBUTIONS: Record<string, (u: Uniform) => number> = {
   laplace: (u) => Math.log(u() + 2 ** -33) * (u() < 0.5 ? 1 : -1),
   "student t, 3": (u) => gauss(u) / Math.sqrt((gauss(u) ** 2 + gauss(u) ** 2 + gauss(u) ** 2) / 3),
   relu: (u) => Math.max(gauss(u) - 0.5, 0),
-  "shifted": (u) => gauss(u) * 0.3 + 2,
+  shifted: (u) => gauss(u) * 0.3 + 2,
   outliers: (u) => gauss(u) * (u() < 0.001 ? 30 : 1),
   "three values": (u) => Math.floor(u() * 3) - 1,
 };
@@ -30,13 +30,23 @@ const mse = (x: Float32Array, format: FormatName, range: "mse" | [number, number
 
 for (const name of Object.keys(DISTRIBUTIONS)) {
   test(`mse range of ${name} values, symmetric, is within 0.1 % of a dense grid`, () => {
-    for (const [n, format] of [[50000, "int8"], [50000, "int4"], [20000, "int2"], [20000, "float8_e4m3fn"], [300, "int4"], [20000, "float6_e2m3fn"]] as const) {
+    for (const [n, format] of [
+      [50000, "int8"],
+      [50000, "int4"],
+      [20000, "int2"],
+      [20000, "float8_e4m3fn"],
+      [300, "int4"],
+      [20000, "float6_e2m3fn"],
+    ] as const) {
       const x = sample(name, n);
       const most = x.reduce((a, v) => Math.max(a, Math.abs(v)), 0);
       let best = Infinity;
       for (let i = 1; i <= 400; i++) best = Math.min(best, mse(x, format, [(-most * i) / 400, (most * i) / 400], true));
       const found = mse(x, format, "mse", true);
-      assert.ok(found <= best * 1.001 + 1e-30, `${format}, ${n}: ${found}, grid ${best}, ${((found / best - 1) * 100).toFixed(3)} %`);
+      assert.ok(
+        found <= best * 1.001 + 1e-30,
+        `${format}, ${n}: ${found}, grid ${best}, ${((found / best - 1) * 100).toFixed(3)} %`,
+      );
     }
   });
 
@@ -45,9 +55,13 @@ for (const name of Object.keys(DISTRIBUTIONS)) {
       const x = sample(name, 20000);
       const [lo, hi] = [Math.min(...x, 0), Math.max(...x, 0)];
       let best = Infinity;
-      for (let i = 1; i <= 32; i++) for (let j = 1; j <= 32; j++) best = Math.min(best, mse(x, format, [(lo * i) / 32, (hi * j) / 32], false));
+      for (let i = 1; i <= 32; i++)
+        for (let j = 1; j <= 32; j++) best = Math.min(best, mse(x, format, [(lo * i) / 32, (hi * j) / 32], false));
       const found = mse(x, format, "mse", false);
-      assert.ok(found <= best * 1.001 + 1e-30, `${format}: ${found}, grid ${best}, ${((found / best - 1) * 100).toFixed(3)} %`);
+      assert.ok(
+        found <= best * 1.001 + 1e-30,
+        `${format}: ${found}, grid ${best}, ${((found / best - 1) * 100).toFixed(3)} %`,
+      );
       assert.ok(found <= mse(x, format, [lo, hi], false));
     }
   });
@@ -59,10 +73,16 @@ test("percentiles are values of the data: exact ranks, by magnitude in symmetric
   const magnitudes = [...x].map(Math.abs).sort((a, b) => a - b);
   for (const percentile of [50, 90, 99, 99.99, 100]) {
     const symmetric = quantize(x, { format: "int8", range: { percentile } });
-    assert.equal(symmetric.scale[0], Math.fround((magnitudes[Math.ceil((10007 * percentile) / 100) - 1] as number) / 127));
+    assert.equal(
+      symmetric.scale[0],
+      Math.fround((magnitudes[Math.ceil((10007 * percentile) / 100) - 1] as number) / 127),
+    );
     const cut = Math.floor((10007 * (100 - percentile)) / 200);
     const affine = quantize(x, { format: "uint8", range: { percentile } });
-    const wanted = quantize(x, { format: "uint8", range: [Math.min(sorted[cut] as number, 0), Math.max(sorted[10006 - cut] as number, 0)] });
+    const wanted = quantize(x, {
+      format: "uint8",
+      range: [Math.min(sorted[cut] as number, 0), Math.max(sorted[10006 - cut] as number, 0)],
+    });
     assert.deepEqual([affine.scale, affine.zero], [wanted.scale, wanted.zero]);
   }
 });
@@ -94,7 +114,9 @@ test("a power of two scale is searched among powers of two", () => {
   const x = sample("normal", 20000);
   const q = quantize(x, { format: "int4", range: "mse", powerOfTwo: true });
   assert.ok(Number.isInteger(Math.log2(q.scale[0] as number)));
-  const errors = [-4, -3, -2, -1, 0].map((e) => quantizationError(x, quantize(x, { format: "int4", scale: 2 ** e })).mse);
+  const errors = [-4, -3, -2, -1, 0].map(
+    (e) => quantizationError(x, quantize(x, { format: "int4", scale: 2 ** e })).mse,
+  );
   assert.equal(quantizationError(x, q).mse, Math.min(...errors));
 });
 
@@ -108,7 +130,10 @@ test("an observer's ranges are close to the array's", () => {
         const seen = quantizationError(x, quantize(x, { format, range: observer.range({ range, format }) })).mse;
         const exact = quantizationError(x, quantize(x, { format, range })).mse;
         const most = range === "entropy" ? 1.6 : 1.25; // entropy looks at 2048 linear bins, finer than float bins at the top
-        assert.ok(seen <= exact * most && seen >= exact / most, `${name} ${format} ${range}: observed ${seen}, exact ${exact}`);
+        assert.ok(
+          seen <= exact * most && seen >= exact / most,
+          `${name} ${format} ${range}: observed ${seen}, exact ${exact}`,
+        );
       }
       const least = quantizationError(x, quantize(x, { format, range: observer.range({ range: "mse", format }) })).mse;
       const exact = quantizationError(x, quantize(x, { format, range: "mse" })).mse;
@@ -119,7 +144,9 @@ test("an observer's ranges are close to the array's", () => {
 
 test("an observer tells counts, extremes and moments", () => {
   const x = sample("shifted", 10000).map((v) => v * 1000);
-  const observer = observe().add(x).add(Float32Array.of(Infinity, NaN, -Infinity));
+  const observer = observe()
+    .add(x)
+    .add(Float32Array.of(Infinity, NaN, -Infinity));
   const mean = x.reduce((a, v) => a + v, 0) / x.length;
   const variance = x.reduce((a, v) => a + (v - mean) ** 2, 0) / x.length;
   assert.deepEqual([observer.count, observer.infinite, observer.nan], [10000, 2, 1]);

@@ -1,8 +1,12 @@
 // The wasm floor: scopes give memory back whatever happens, growth is survived, running out of memory is told and survived.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { relaxed, simd } from "../../build/modules.ts";
 import { quantize, ready, tier, useTier } from "../../src/index.ts";
+import { applyDelta } from "../../src/wasm/delta.ts";
 import { engine } from "../../src/wasm/kernels.ts";
+import { deltaOf } from "../../tools/delta.mjs";
 
 const used = () => engine().arena.scope(() => engine().arena.reserve(16));
 
@@ -11,7 +15,14 @@ test("a scope gives its memory back, also when it throws", () => {
   const before = used();
   arena.scope(() => arena.reserve(1000));
   assert.equal(used(), before);
-  assert.throws(() => arena.scope(() => { arena.reserve(1000); throw new Error("inside"); }), /inside/);
+  assert.throws(
+    () =>
+      arena.scope(() => {
+        arena.reserve(1000);
+        throw new Error("inside");
+      }),
+    /inside/,
+  );
   assert.equal(used(), before);
   assert.throws(() => quantize(Float32Array.of(NaN), { format: "int8" }), /NaN/);
   assert.equal(used(), before);
@@ -55,4 +66,20 @@ test("tiers can be forced, and ready() resolves", async () => {
   assert.equal(tier(), best);
   await ready();
   if (best === "simd") assert.throws(() => useTier("relaxed"), /"tier" expected "simd"/);
+});
+
+test("a delta makes one file of another", () => {
+  const words = (seed: number, n: number) =>
+    Buffer.from(Uint32Array.from({ length: n }, (_, i) => Math.imul(i + seed, 2654435761)).buffer);
+  const base = words(1, 500);
+  const targets = [
+    base,
+    Buffer.alloc(0),
+    words(7, 300),
+    Buffer.concat([base.subarray(400, 900), words(3, 20), base.subarray(100)]),
+  ];
+  for (const target of targets) assert.deepEqual(Buffer.from(applyDelta(base, deltaOf(base, target))), target);
+  const build = (name: string) => readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url));
+  assert.deepEqual(Buffer.from(simd, "base64"), build("simd"));
+  assert.deepEqual(Buffer.from(applyDelta(build("simd"), relaxed)), build("relaxed"));
 });
