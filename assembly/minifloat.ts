@@ -4,7 +4,7 @@
 // `bias` 1..127, `mantissa` 0..22, or the numbers of float32; so that every finite code is a float32.
 
 import { ROUND_AWAY, ROUND_DOWN, ROUND_EVEN, ROUND_STOCHASTIC, ROUND_UP, ROUND_ZERO } from "./abi";
-import { F32_ABS, F32_INF, infinityBits, loadCodes4, magnitudeMask, nanBits, ones } from "./lanes";
+import { F32_ABS, F32_INF, infinityBits, loadCodes4, magnitudeMask, nanBits, ones, storeCodes4 } from "./lanes";
 import { splitMix64 } from "./random";
 
 /** Whether the magnitude q + rest / 2^drop, rest < 2^drop, is rounded up. */
@@ -70,30 +70,97 @@ function encodeOne(
   return code | sign;
 }
 
+/** Whether one of sixteen magnitudes is above `rare` (bits). */
+// @ts-ignore: decorator
+@inline
+function anyAbove16(from: usize, rare: v128): bool {
+  const mask = magnitudeMask();
+  const a = i32x4.max_s(v128.and(v128.load(from), mask), v128.and(v128.load(from, 16), mask));
+  const b = i32x4.max_s(v128.and(v128.load(from, 32), mask), v128.and(v128.load(from, 48), mask));
+  return v128.any_true(i32x4.gt_s(i32x4.max_s(a, b), rare));
+}
+
+/** The power of two at or below a magnitude, `lowest` at least (bits): values of a binade have the same step. */
+// @ts-ignore: decorator
+@inline
+function binade4(abs: v128, lowest: v128): v128 {
+  return i32x4.max_s(v128.and(abs, infinityBits()), lowest);
+}
+
 /**
- * Four magnitudes (bits) to codes, ties to even.
+ * Magnitudes in steps of their binade, ties to even: adding 2^23 steps rounds, the low bits of the sum are the count.
  *
- *     wide    same exponents as float32 (bias 127): round the bits to `mantissa` bits
- *     else    add the power of two whose last place is the value's step, 2^max(exponent, lowest) / 2^mantissa: the addition
- *             rounds, its low bits count the steps; every binade above the lowest adds 2^mantissa codes
+ *     power = binade * 2^(23 - mantissa)      abs + power  ->  [ exponent of power | count of steps ]
  */
 // @ts-ignore: decorator
 @inline
-function nearest4(abs: v128, shift: i32, a: v128, b: v128, wide: bool): v128 {
-  if (wide) {
-    const odd = v128.and(i32x4.shr_u(abs, shift), ones());
-    return i32x4.shr_u(i32x4.add(i32x4.add(abs, a), odd), shift);
-  }
-  const binade = i32x4.max_s(v128.and(abs, infinityBits()), a);
-  const power = i32x4.add(binade, b);
-  const steps = i32x4.sub(f32x4.add(abs, power), power);
-  return i32x4.add(steps, i32x4.shr_u(i32x4.sub(binade, a), shift));
+function steps4(abs: v128, binade: v128, lift: v128): v128 {
+  const power = i32x4.add(binade, lift);
+  return i32x4.sub(f32x4.add(abs, power), power);
 }
 
-/** Codes of `16 / sizeof<T>()` values at a time; the values left over are the caller's. Returns how many were done. */
+/** Eight values to int16 codes: steps, 2^mantissa codes for every binade above the lowest, sign. */
 // @ts-ignore: decorator
 @inline
-function encodeVectors<T>(
+function encode8(from: usize, limit: v128, lowest: v128, lift: v128, bottom: v128, down: i32, signBit: v128): v128 {
+  const v0 = v128.load(from);
+  const v1 = v128.load(from, 16);
+  const a0 = i32x4.min_s(v128.and(v0, magnitudeMask()), limit);
+  const a1 = i32x4.min_s(v128.and(v1, magnitudeMask()), limit);
+  const b0 = binade4(a0, lowest);
+  const b1 = binade4(a1, lowest);
+  const steps = i16x8.narrow_i32x4_s(steps4(a0, b0, lift), steps4(a1, b1, lift));
+  // exponents in sixteen bits: a shift by a variable costs three instructions
+  const binades = i16x8.narrow_i32x4_s(i32x4.shr_u(b0, 16), i32x4.shr_u(b1, 16));
+  const codes = i16x8.add(steps, i16x8.shr_u(i16x8.sub(binades, bottom), down));
+  const sign = i16x8.narrow_i32x4_s(i32x4.shr_s(v0, 31), i32x4.shr_s(v1, 31));
+  return v128.or(codes, v128.and(sign, signBit));
+}
+
+/** Codes of at most 8 bits, 16 at a time; the values left over are the caller's. Returns how many were done. */
+function encodeBytes(
+  x: usize,
+  q: usize,
+  n: i32,
+  mantissa: i32,
+  bias: i32,
+  width: i32,
+  step: f32,
+  max: u32,
+  overflow: u32,
+  nan: u32,
+  minusZero: i32,
+): i32 {
+  const lowest = i32x4.splat((128 - bias) << 23);
+  const bottom = i16x8.splat(((128 - bias) << 7) as i16);
+  const lift = i32x4.splat((23 - mantissa) << 23);
+  const down = 7 - mantissa;
+  const largest = decodeOne(max, mantissa, bias, width, step, -1, max, -1);
+  const limit = i32x4.splat(largest);
+  const rare = i32x4.splat(overflow == max ? F32_INF : largest);
+  const sign: i32 = 1 << (width - 1);
+  const signBit = i16x8.splat(sign as i16);
+  const minusCode = minusZero ? 0 : sign; // where there is no minus zero, its code becomes 0
+  const minus = i8x16.splat(minusCode as i8);
+  let i: i32 = 0;
+  for (; i + 16 <= n; i += 16) {
+    const from = x + ((<usize>i) << 2);
+    if (anyAbove16(from, rare)) {
+      encodeEach<u8>(from, q + i, 16, mantissa, bias, width, max, overflow, nan, minusZero, ROUND_EVEN, 0, 0);
+      continue;
+    }
+    const low = encode8(from, limit, lowest, lift, bottom, down, signBit);
+    const high = encode8(from + 32, limit, lowest, lift, bottom, down, signBit);
+    const codes = i8x16.narrow_i16x8_u(low, high);
+    v128.store(q + i, v128.andnot(codes, v128.and(i8x16.eq(codes, minus), minus)));
+  }
+  return i;
+}
+
+/** Codes of more than 8 bits, four at a time. `wide`: float32's exponents (bias 127), its bits are rounded as they are. */
+// @ts-ignore: decorator
+@inline
+function encodeWords<T>(
   x: usize,
   q: usize,
   n: i32,
@@ -108,77 +175,37 @@ function encodeVectors<T>(
   wide: bool,
 ): i32 {
   const shift = 23 - mantissa;
-  const a = i32x4.splat(wide ? (1 << (shift - 1)) - 1 : (128 - bias) << 23);
-  const b = i32x4.splat(shift << 23);
+  const half = i32x4.splat((1 << (shift - 1)) - 1);
+  const lowest = i32x4.splat((128 - bias) << 23);
+  const lift = i32x4.splat(shift << 23);
   const largest = decodeOne(max, mantissa, bias, width, step, -1, max, -1);
   const limit = i32x4.splat(largest);
-  // rare values go one by one: NaN, and where they do not saturate all beyond the largest
   const rare = i32x4.splat(overflow == max ? F32_INF : largest);
-  const sign: i32 = 1 << (width - 1);
-  const signBit = i32x4.splat(sign);
-  const minus = minusZero ? 0 : sign; // where there is no minus zero, its code becomes 0
-  const toSign = 32 - width;
-  const perStep = 16 / sizeof<T>();
+  const signBit = i32x4.splat(1 << (width - 1));
+  const minus = minusZero ? i32x4.splat(-1) : signBit;
   let i: i32 = 0;
-  for (; i + perStep <= n; i += perStep) {
+  for (; i + 4 <= n; i += 4) {
     const from = x + ((<usize>i) << 2);
     const to = q + <usize>i * sizeof<T>();
-    const v0 = v128.load(from);
-    const a0 = v128.and(v0, magnitudeMask());
-    let most = a0;
-    let v1 = v0,
-      v2 = v0,
-      v3 = v0,
-      a1 = a0,
-      a2 = a0,
-      a3 = a0;
-    if (sizeof<T>() <= 2) {
-      v1 = v128.load(from, 16);
-      a1 = v128.and(v1, magnitudeMask());
-      most = i32x4.max_s(most, a1);
-    }
-    if (sizeof<T>() == 1) {
-      v2 = v128.load(from, 32);
-      v3 = v128.load(from, 48);
-      a2 = v128.and(v2, magnitudeMask());
-      a3 = v128.and(v3, magnitudeMask());
-      most = i32x4.max_s(most, i32x4.max_s(a2, a3));
-    }
-    if (v128.any_true(i32x4.gt_s(most, rare))) {
-      encodeEach<T>(from, to, perStep, mantissa, bias, width, max, overflow, nan, minusZero, ROUND_EVEN, 0, 0);
+    const v = v128.load(from);
+    let abs = v128.and(v, magnitudeMask());
+    if (v128.any_true(i32x4.gt_s(abs, rare))) {
+      encodeEach<T>(from, to, 4, mantissa, bias, width, max, overflow, nan, minusZero, ROUND_EVEN, 0, 0);
       continue;
     }
-    const c0 = withSign4(nearest4(i32x4.min_s(a0, limit), shift, a, b, wide), v0, toSign, signBit);
-    if (sizeof<T>() == 4) {
-      v128.store(to, c0);
-      continue;
+    abs = i32x4.min_s(abs, limit);
+    let codes: v128;
+    if (wide) {
+      const odd = v128.and(i32x4.shr_u(abs, shift), ones());
+      codes = i32x4.shr_u(i32x4.add(i32x4.add(abs, half), odd), shift);
+    } else {
+      const binade = binade4(abs, lowest);
+      codes = i32x4.add(steps4(abs, binade, lift), i32x4.shr_u(i32x4.sub(binade, lowest), shift));
     }
-    const c1 = withSign4(nearest4(i32x4.min_s(a1, limit), shift, a, b, wide), v1, toSign, signBit);
-    if (sizeof<T>() == 2) {
-      const codes = i16x8.narrow_i32x4_u(c0, c1);
-      v128.store(to, without<u16>(codes, minus));
-      continue;
-    }
-    const c2 = withSign4(nearest4(i32x4.min_s(a2, limit), shift, a, b, wide), v2, toSign, signBit);
-    const c3 = withSign4(nearest4(i32x4.min_s(a3, limit), shift, a, b, wide), v3, toSign, signBit);
-    const codes = i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(c0, c1), i16x8.narrow_i32x4_s(c2, c3));
-    v128.store(to, without<u8>(codes, minus));
+    codes = v128.or(codes, v128.and(i32x4.shr_s(v, 31), signBit));
+    storeCodes4<T>(to, v128.andnot(codes, i32x4.eq(codes, minus)));
   }
   return i;
-}
-
-// @ts-ignore: decorator
-@inline
-function withSign4(codes: v128, v: v128, toSign: i32, signBit: v128): v128 {
-  return v128.or(codes, v128.and(i32x4.shr_u(v, toSign), signBit));
-}
-
-/** Codes that are `code` become 0. */
-// @ts-ignore: decorator
-@inline
-function without<T>(codes: v128, code: i32): v128 {
-  const all = v128.splat<T>(<T>code);
-  return v128.andnot(codes, v128.and(v128.eq<T>(codes, all), all));
 }
 
 /** Codes one by one, in any rounding. */
@@ -229,11 +256,13 @@ export function encodeMany<T>(
   // without a mantissa every significand is 1, which is odd, but the last bit of the code is the exponent's
   if (rounding == ROUND_EVEN && mantissa > 0) {
     const highest = <i32>(max >> mantissa) - bias;
-    // bytes with float32's exponents and words with others are nobody's: they go one by one
-    if (sizeof<T>() > 1 && bias == 127) {
-      i = encodeVectors<T>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, true);
-    } else if (sizeof<T>() < 4 && highest + 23 - mantissa <= 127) {
-      i = encodeVectors<T>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, false);
+    const isNarrow = highest + 23 - mantissa <= 127; // what is added to round stays inside float32
+    if (sizeof<T>() == 1) {
+      if (isNarrow) i = encodeBytes(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero);
+    } else if (bias == 127) {
+      i = encodeWords<T>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, true);
+    } else if (sizeof<T>() == 2 && isNarrow) {
+      i = encodeWords<T>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, false);
     }
   }
   const from = x + ((<usize>i) << 2);

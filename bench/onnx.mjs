@@ -1,4 +1,4 @@
-// Bytes of ONNX models of one node, for the rival: just enough of protobuf's wire format, and field numbers of onnx.proto3.
+// Bytes of ONNX models of one node, for the rival: just enough of protobuf's wire format, field numbers of onnx.proto3.
 
 const OPSET = 21;
 const IR_VERSION = 10;

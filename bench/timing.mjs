@@ -1,9 +1,9 @@
-// Times with Benchmark.js: seconds per call of each of its cycles. Sides take turns in short runs, so that all meet the same
-// noise; their samples are pooled, and ratios are taken within a turn.
+// Times with Benchmark.js: seconds per call of each of its cycles. Sides take turns in short runs, so that all meet the
+// same noise; their samples are pooled, and ratios are taken within a turn.
 
 import Benchmark from "benchmark";
 
-/** A cycle repeats the call for so many seconds: long against the clock, short enough for a minimum to mean something. */
+/** A cycle repeats the call for so many seconds: long against the clock, short enough for a minimum to mean much. */
 const CYCLE = 0.01;
 const MIN_SAMPLES = 3;
 
@@ -48,10 +48,11 @@ export function figures(samples) {
  */
 export async function takeTurns(sides, { turns = 16, seconds = 0.1 } = {}) {
   const samples = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
+  const order = Object.entries(sides);
   for (let turn = 0; turn < turns; turn++) {
-    for (const [name, side] of Object.entries(sides)) {
-      samples[name].push(await (side.byHand ? sampleByHand : sample)(side, seconds));
-    }
+    for (const [name, side] of order) samples[name].push(await (side.byHand ? sampleByHand : sample)(side, seconds));
+    // what ran before leaves its marks on caches and heap: whoever comes first changes
+    order.push(order.shift());
   }
   const [first] = Object.values(samples);
   const ratioOf = (runs) => median(runs.map((run, turn) => median(run) / median(first[turn])));

@@ -1,5 +1,5 @@
-// float32 <-> uint8 beside onnxruntime-web, 4 Mi values, from typed array to typed array: both sides copy into their wasm
-// memory and out of it. Outputs are compared byte for byte before anything is timed.
+// float32 <-> uint8 beside onnxruntime-web, 4 Mi values, from typed array to typed array: both sides copy into their
+// wasm memory and out of it. Outputs are compared byte for byte before anything is timed.
 
 import assert from "node:assert/strict";
 import { bytes, floats, scales } from "../data.mjs";

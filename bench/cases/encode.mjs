@@ -1,5 +1,5 @@
-// float32 -> float8_e4m3fn beside two plain JavaScript loops, 4 Mi values: one that calculates as one would on paper, one
-// that works on the float32's bits. Their codes equal octavo's before anything is timed.
+// float32 -> float8_e4m3fn beside two plain JavaScript loops, 4 Mi values: one that calculates as one would on paper,
+// one that works on the float32's bits. Their codes equal octavo's before anything is timed.
 
 import assert from "node:assert/strict";
 import { floats } from "../data.mjs";

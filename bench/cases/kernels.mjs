@@ -1,5 +1,5 @@
-// The kernels alone, beside the figures with copies: data lies in wasm memory, the module is instantiated here. 16 Ki values
-// stay in the caches, 4 Mi do not.
+// The kernels alone, beside the figures with copies: data lies in wasm memory, the module is instantiated here. 16 Ki
+// values stay in the caches, 4 Mi do not.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -28,7 +28,7 @@ async function instance(path, count) {
   return { kernels, memory, x, y, count, place };
 }
 
-/** float8_e4m3fn in the kernel's numbers: mantissa, bias, width, step, max, overflow, nan, minus zero, rounding, seed, index. */
+/** float8_e4m3fn in the kernel's numbers: mantissa to rounding, then a seed and an index that it does not read. */
 const E4M3FN = [3, 7, 8, 2 ** -9, 0x7e, 0x7e, 0x7f, 1, 0, 0n, 0n];
 
 /** Every kernel: how it is called, and what has to be in place. */

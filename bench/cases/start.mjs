@@ -12,7 +12,7 @@ const TIMES = 21;
 
 const X = "const x = new Float32Array(1000).map((_, i) => Math.sin(i));";
 
-/** What a process runs: `first` imports and makes 1000 codes; it prints seconds from before the import to after them. */
+/** What a process runs: `first` imports and makes 1000 codes; printed are the seconds that this took. */
 const script = (first) => `
   const before = performance.now();
   ${first}
