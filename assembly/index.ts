@@ -17,7 +17,6 @@ import { walk } from "./walk";
 export * from "./abi";
 export {
   count_f32_u32,
-  divergence_f64_f64,
   histogram_f32_u32,
   histogram_f32_u32_bin,
   log_f64,

@@ -161,16 +161,6 @@ export function moment_f32_f64(x: usize, sums: usize, n: i32, mean: f64, degree:
   }
 }
 
-/** Sum of p log(p / q) over n float64 pairs with p > 0, natural logarithm: the same last bit in every host. */
-export function divergence_f64_f64(p: usize, q: usize, n: i32): f64 {
-  let sum: f64 = 0;
-  for (let i: i32 = 0; i < n; i++) {
-    const a = load<f64>(p + ((<usize>i) << 3));
-    if (a > 0) sum += a * log_f64(a / load<f64>(q + ((<usize>i) << 3)));
-  }
-  return sum;
-}
-
 const LN2: f64 = 0.6931471805599453;
 
 /**

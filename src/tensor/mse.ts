@@ -71,7 +71,7 @@ const FINE_STEPS = 8;
 /** The error over ranges has many small dips at few bits: so many ends go on to the next grid. */
 const KEPT = 3;
 const GOLDEN = 0.6180339887498949;
-const GOLDEN_STEPS = 7;
+const GOLDEN_STEPS = 5;
 
 type EndError = (end: number) => number;
 
@@ -176,7 +176,9 @@ function leastSquaresAffine(
     number,
     number,
   ];
-  const [shrink = 1] = gridSearch((part) => rough([-below * part, above * part]), DEEPEST, 1);
+  const larger = Math.max(below, above);
+  const leastShrink = leastEnd(larger, below + above, n, target) / larger;
+  const [shrink = 1] = gridSearch((part) => rough([-below * part, above * part]), leastShrink, 1);
   let [lows, highs] = [[below * shrink], [above * shrink]];
   for (const isFirst of [true, false]) {
     const low = lows[0] as number;

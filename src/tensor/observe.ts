@@ -120,7 +120,7 @@ export class Observer {
   /** The range that a method finds for a quantizer; [0, 0] before the first finite value. */
   range(options?: ObservedRangeOptions): [lo: number, hi: number] {
     const target = targetOf(options);
-    const method = checkRange(options?.range);
+    const method = checkRange(options?.range, target.codes);
     if (method.kind === "given") return [...method.interval];
     if (this.count === 0) return [0, 0];
     const most: Interval = [this.min, this.max];

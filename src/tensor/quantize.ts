@@ -151,7 +151,7 @@ function scalesOf(x: Float32Array, plan: Plan): Found {
 /** Floats of more than 8 bits reach far enough: their scale is 1 unless a range or power of two is asked for. */
 function methodOf({ codes, options }: Plan): Method {
   const unscaled = codes.kind === "float" && codes.bits > 8 && options.range === undefined && !options.powerOfTwo;
-  if (!unscaled) return checkRange(options.range);
+  if (!unscaled) return checkRange(options.range, codes);
   const max = floatMax(codes);
   return { kind: "given", interval: [-max, max] };
 }

@@ -7,6 +7,7 @@ import { type Grain, type Scales, scalesMet, writePlace } from "./grain.ts";
 import { addToPages, binsInOrder, eachPiece, type Pages, pointsOf, valueOfRank } from "./histogram.ts";
 import { errorOf, type Interval, leastSquares } from "./mse.ts";
 import { parametersOf, type Target } from "./parameters.ts";
+import type { CodeFormat } from "./tensor.ts";
 
 /**
  * How a range is found: the extremes; a percentile (default 99.99), which leaves out half of the rest at either end, or
@@ -31,9 +32,12 @@ export type Method =
 
 const DEFAULT_PERCENTILE = 99.99;
 
-/** Checks a range option. */
-export function checkRange(range: Range | undefined): Method {
+/** Checks a range option against the format that the range is for. */
+export function checkRange(range: Range | undefined, codes: CodeFormat): Method {
   if (range === undefined) return { kind: "minmax" };
+  if (range === "entropy" && codes.kind === "float") {
+    throw typeError("range", `a method other than "entropy" for a float format`, codes.name);
+  }
   if (range === "minmax" || range === "mse" || range === "entropy") return { kind: range };
   if (range === "percentile") return { kind: "percentile", percentile: DEFAULT_PERCENTILE };
   if (Array.isArray(range) || ArrayBuffer.isView(range))
@@ -157,10 +161,21 @@ function searchInterval(values: Float32Array, target: Target, method: Searched, 
     const rough = values.length <= FEW ? exact : errorOf(target, pointsOf(pagesOf(values), ...most));
     return leastSquares(rough, exact, most, values.length, target);
   }
-  if (method.kind === "entropy") return entropyInterval(linearHistogram(values, most), target, most);
+  if (method.kind === "percentile") {
+    return percentileInterval(values.length, method.percentile, ranked(values, target.symmetric), target);
+  }
+  // a histogram of fewer values than bins says nothing of their distribution
+  return values.length < LINEAR_BINS ? most : entropyInterval(linearHistogram(values, most), target, most);
+}
+
+/** The value of a rank, counted from 0; by magnitude where `absolute`. */
+function ranked(values: Float32Array, absolute: boolean): (rank: number) => number {
+  if (values.length <= FEW) {
+    const sorted = (absolute ? values.map(Math.abs) : values.slice()).sort();
+    return (rank) => sorted[rank] as number;
+  }
   const pages = pagesOf(values);
-  const rankOf = (rank: number) => valueOfRank(values, pages, rank, target.symmetric);
-  return percentileInterval(values.length, method.percentile, rankOf, target);
+  return (rank) => valueOfRank(values, pages, rank, absolute);
 }
 
 function pagesOf(values: Float32Array): Pages {
@@ -210,8 +225,7 @@ export function linearFromPages(pages: Pages, [lo, hi]: Interval, ends: (bin: nu
 }
 
 /** The range of least divergence for a linear histogram of magnitudes that ends at the larger end of `most`. */
-export function entropyInterval(histogram: Float64Array, { codes, range }: Target, [lo, hi]: Interval): Interval {
-  if (codes.kind === "float") throw typeError("range", `a method other than "entropy" for a float format`, codes.name);
+export function entropyInterval(histogram: Float64Array, { range }: Target, [lo, hi]: Interval): Interval {
   const levels = lo < 0 && hi > 0 ? (range.hi - range.lo + 1) / 2 : range.hi - range.lo + 1;
   if (levels > LINEAR_BINS) return [lo, hi];
   const bins = leastDivergence(histogram, Math.floor(levels));

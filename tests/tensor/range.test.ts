@@ -101,6 +101,21 @@ test("range methods work per axis and per block", () => {
   }
 });
 
+test("percentiles of few values and of many are found alike", () => {
+  for (const n of [8192, 8193]) {
+    const x = sample("laplace", n);
+    const sorted = x.slice().sort();
+    const q = quantize(x, { format: "int16", symmetric: false, range: { percentile: 98 } });
+    const cut = Math.floor((n * 2) / 200);
+    const given = quantize(x, {
+      format: "int16",
+      symmetric: false,
+      range: [sorted[cut] as number, sorted[n - 1 - cut] as number],
+    });
+    assert.deepEqual([q.scale, q.zero], [given.scale, given.zero]);
+  }
+});
+
 test("entropy keeps the bulk of heavy tails", () => {
   const x = sample("outliers", 100000);
   const { scale } = quantize(x, { format: "int8", range: "entropy" });
