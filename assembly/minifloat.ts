@@ -251,10 +251,10 @@ export function encodeMany<T>(
   seed: u64,
   index: u64,
 ): void {
-  if (mantissa == 23) return memory.copy(q, x, (<usize>n) << 2); // float32 itself
+  if (mantissa == 23 && overflow != max) return memory.copy(q, x, (<usize>n) << 2); // float32 itself
   let i: i32 = 0;
   // without a mantissa every significand is 1, which is odd, but the last bit of the code is the exponent's
-  if (rounding == ROUND_EVEN && mantissa > 0) {
+  if (rounding == ROUND_EVEN && mantissa > 0 && mantissa < 23) {
     const highest = <i32>(max >> mantissa) - bias;
     const isNarrow = highest + 23 - mantissa <= 127; // what is added to round stays inside float32
     if (sizeof<T>() == 1) {

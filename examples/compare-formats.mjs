@@ -22,6 +22,7 @@ const FORMATS = [
   "tfloat32",
   "bfloat16",
   "float16",
+  "int32",
   "int16",
   "uint16",
   "int8",

@@ -10,7 +10,7 @@ export function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${(value as unknown as Numbers).length})`;
+  if (ArrayBuffer.isView(value)) return `${tagOf(value)}(${(value as unknown as Numbers).length ?? value.byteLength})`;
   if (Array.isArray(value)) {
     const shown = value.slice(0, 8).map(describe).join(", ");
     return `[${shown}${value.length > 8 ? ", ..." : ""}]`;
@@ -85,17 +85,23 @@ export function checkArray<T extends ArrayBufferView>(
   name: string,
 ): T {
   const wanted = kinds.map(({ name }) => `${name.startsWith("I") ? "an" : "a"} ${name}`).join(" or ");
-  if (!kinds.some((kind) => value instanceof kind)) throw typeError(name, wanted, value);
+  if (!kinds.some((kind) => kind.name === tagOf(value))) throw typeError(name, wanted, value);
   const array = value as T;
-  if (array.byteLength === 0 && isDetached(array.buffer)) {
-    throw new TypeError(`"${name}" expected ${wanted} with its buffer, got one whose buffer is detached`);
+  if (array.byteLength === 0 && isDetached(array)) {
+    throw new TypeError(`"${name}" expected ${wanted} with its buffer, got one whose buffer is detached or has shrunk`);
   }
   return array;
 }
 
-function isDetached(buffer: ArrayBufferLike): boolean {
+/** The class of a typed array, also of one from another realm (a vm, an iframe); undefined for anything else. */
+function tagOf(value: unknown): string | undefined {
+  return ArrayBuffer.isView(value) ? (value as unknown as Record<symbol, string>)[Symbol.toStringTag] : undefined;
+}
+
+/** An array without its buffer looks empty; only its methods tell. */
+function isDetached(array: ArrayBufferView): boolean {
   try {
-    new Uint8Array(buffer);
+    (array as Uint8Array).keys();
     return false;
   } catch {
     return true;
@@ -196,6 +202,13 @@ function customFloat(custom: CustomFloat): FloatFormat {
   const bias = custom.bias ?? Math.max(2 ** (exponent - 1) - 1, 1);
   // the largest exponent field of a finite number, 2^exponent - 1 or one less, has to stand for 2^127 at most
   const isIeee = !finite && infinity !== false && negativeZero !== false;
+  if (exponent === 8 && !isIeee) {
+    throw rangeError(
+      "format.exponent",
+      "an integer of 1..7 where the highest exponent is a number's, as float32 has no 2^128",
+      8,
+    );
+  }
   const least = Math.max(1, 2 ** exponent - (isIeee ? 129 : 128));
   checkInteger(bias, least, 127, "format.bias");
   for (const [key, value] of Object.entries({ finite, infinity, negativeZero })) checkFlag(value, `format.${key}`);

@@ -1,7 +1,16 @@
 // The documents tell the truth: every code block runs, every link leads somewhere, tables are those of the code.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
@@ -39,7 +48,7 @@ function runModule(code: string): void {
   const folder = mkdtempSync(join(tmpdir(), "octavo-docs-"));
   try {
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-    execFileSync("mkdir", ["-p", join(folder, "node_modules")]);
+    mkdirSync(join(folder, "node_modules"));
     symlinkSync(ROOT, join(folder, "node_modules", "octavo"), "dir");
     writeFileSync(join(folder, "block.ts"), code.replace('"npm:octavo"', '"octavo"'));
     const tsx = fileURLToPath(import.meta.resolve("tsx"));
@@ -85,6 +94,36 @@ for (const { page, line, language, code } of BLOCKS) {
     else assert.equal(language, "", `no way to run a block of ${language}`);
   });
 }
+
+test("blocks of TypeScript pass the strict compiler", () => {
+  const folder = mkdtempSync(join(tmpdir(), "octavo-docs-"));
+  try {
+    mkdirSync(join(folder, "node_modules"));
+    symlinkSync(ROOT, join(folder, "node_modules", "octavo"), "dir");
+    const options = {
+      strict: true,
+      noEmit: true,
+      target: "es2022",
+      module: "nodenext",
+      lib: ["es2022", "dom"],
+      types: [],
+    };
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: options }));
+    for (const { page, line, language, code } of BLOCKS) {
+      if (language !== "ts") continue;
+      writeFileSync(join(folder, `${page.replace(/\W/g, "_")}_${line}.ts`), code.replace('"npm:octavo"', '"octavo"'));
+    }
+    const tsc = fileURLToPath(new URL("../bin/tsc", import.meta.resolve("typescript")));
+    try {
+      execFileSync(process.execPath, [tsc, "-p", folder], { stdio: "pipe" });
+    } catch (error) {
+      assert.fail(String((error as { stdout: Buffer }).stdout));
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test("links lead somewhere", () => {
   for (const page of PAGES) {

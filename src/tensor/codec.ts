@@ -188,7 +188,7 @@ function encodeIntegers(values: Float32Array, codes: CodeArray, f: IntegerFormat
   for (let i = 0; i < values.length; i++) {
     const rounded = round(values[i] as number);
     const code = how.saturate ? Math.min(Math.max(rounded, lo), hi) : rounded;
-    codes[i] = (code % 2 ** 32) & mask;
+    codes[i] = code & mask; // & takes it modulo 2^32
   }
 }
 
@@ -250,17 +250,18 @@ export function decode(codes: CodeArray, format: Format): Float32Array {
 }
 
 function decodeChunk(e: Engine, f: Encodable, from: number, to: number, n: number): void {
+  if (f.kind === "float") {
+    decodeFloats(e, f, from, to, n);
+    return;
+  }
   const values = e.arena.view(Float32Array, to, n);
   const codes = e.arena.view(UNSIGNED[widthOf(f.bits)], from, n);
-  if (f.kind === "float") decodeFloats(e, f, from, to, n);
-  else if (f.kind === "power")
-    codes.forEach((code, i) => {
-      values[i] = code === 255 ? NaN : 2 ** (code - 127);
-    });
-  else
-    codes.forEach((code, i) => {
-      values[i] = f.signed ? (code << (32 - f.bits)) >> (32 - f.bits) : code & (2 ** f.bits - 1);
-    });
+  const spare = 32 - f.bits;
+  for (let i = 0; i < n; i++) {
+    const code = (codes[i] as number) << spare;
+    if (f.kind === "power") values[i] = codes[i] === 255 ? Number.NaN : 2 ** ((codes[i] as number) - 127);
+    else values[i] = f.signed ? code >> spare : code >>> spare;
+  }
 }
 
 function packable(format: Format): IntegerFormat | FloatFormat {
@@ -273,7 +274,7 @@ function packable(format: Format): IntegerFormat | FloatFormat {
  * Codes of less than 8 bits as one stream of bits, low bits first, as ONNX packs them; the last byte is filled with zeros.
  * @param codes one code a value; only the format's low bits are used
  */
-export function pack(codes: Uint8Array | Int8Array, format: Format): Uint8Array {
+export function pack(codes: CodeArray, format: Format): Uint8Array {
   checkArray<Uint8Array | Int8Array>(codes, [Uint8Array, Int8Array], "codes");
   const { bits } = packable(format);
   const bytes = new Uint8Array(Math.ceil((codes.length * bits) / 8));

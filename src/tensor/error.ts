@@ -73,6 +73,13 @@ function addErrors(
   kernels.split_error_f32_f64(at, back, v, sums, count, limits.lo, limits.hi);
 }
 
+/** Signal over error power in dB, at their ends too: no error, no signal, an error that overflowed. */
+function decibels(signal: number, mse: number): number {
+  if (mse === 0) return Infinity;
+  if (signal === 0 || mse === Infinity) return -Infinity;
+  return Number.isNaN(mse) ? Number.NaN : DECIBEL * engine().kernels.log_f64(signal / mse);
+}
+
 /** 10 / ln 10: natural logarithm to decibel. */
 const DECIBEL = 4.342944819032518;
 
@@ -85,20 +92,26 @@ function figures(sums: Float64Array): QuantizationError {
   const [clipped, count] = [sums[24] as number, Math.max(sums[25] as number, 1)];
   const [clipping, rounding] = [clippingSum / count, roundingSum / count];
   const mse = clipping + rounding;
-  const sqnr =
-    mse === 0 ? Infinity : signal === 0 ? -Infinity : DECIBEL * engine().kernels.log_f64(signal / count / mse);
+  const sqnr = decibels(signal / count, mse);
   return { mse, sqnr, clipping, rounding, clipped };
 }
 
 /** The largest and smallest unclamped codes, or scaled values, that are not clipped. */
 function limitsOf({ codes, range }: Checked): CodeRange {
-  if (codes.kind === "integer") return range;
+  if (codes.kind === "integer") return { lo: -floorFloat(-range.lo), hi: floorFloat(range.hi) };
   const hi = lastNotClipped(codes);
   return { lo: -hi, hi };
 }
 
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
+
+/** The largest float32 that is not above v > 0: unclamped codes are float32. */
+function floorFloat(v: number): number {
+  float[0] = v;
+  if ((float[0] as number) > v) bits[0] = (bits[0] as number) - 1;
+  return float[0] as number;
+}
 
 /** The largest float32 that rounds to a finite number of a format: halfway to what would follow the largest, or just below. */
 function lastNotClipped(format: FloatFormat): number {

@@ -20,18 +20,19 @@ export interface Grain {
  * One scale per tensor (no axis, no block), per index of an axis, or per `block` values along an axis (default the last).
  * A tensor of shape [..., d, inner...] has ceil(d / block) * inner scales a row.
  */
-export function grainOf(shape: readonly number[], axis?: number, block?: number): Grain {
+export function grainOf(shape: readonly number[], axis?: number, wanted?: number): Grain {
   const size = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1);
-  if (axis === undefined && block === undefined) {
+  if (axis === undefined && wanted === undefined) {
     return { length: Math.max(size(shape), 1), block: Math.max(size(shape), 1), lanes: 1, count: 1 };
   }
   const along = axis ?? Math.max(shape.length - 1, 0);
   const extent = shape[along] ?? 1;
   const inner = Math.max(size(shape.slice(along + 1)), 1);
-  if (block === undefined) {
+  if (wanted === undefined) {
     if (inner > 1) return { length: inner, block: inner, lanes: 1, count: extent };
     return { length: Math.max(extent, 1), block: Math.max(extent, 1), lanes: extent || 1, count: extent };
   }
+  const block = Math.min(wanted, Math.max(extent, 1));
   const count = size(shape.slice(0, along)) * Math.ceil(extent / block) * size(shape.slice(along + 1));
   return { length: Math.max(extent * inner, 1), block: block * inner, lanes: inner, count };
 }

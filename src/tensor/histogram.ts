@@ -43,8 +43,15 @@ export function eachPiece(
   });
 }
 
+/** Fewer values than this are counted one by one: clearing and reading 65,536 counters would take longer. */
+const FEW = 4096;
+
 /** Adds the finite values of x to pages. */
 export function addToPages(pages: Pages, x: Float32Array): void {
+  if (x.length < FEW) {
+    for (const value of x) if (Number.isFinite(value)) addOne(pages, value);
+    return;
+  }
   const { arena } = engine();
   arena.scope(() => {
     const counts = arena.zeros(BINS * 4);
@@ -52,6 +59,15 @@ export function addToPages(pages: Pages, x: Float32Array): void {
     const found = arena.view(Uint32Array, counts, BINS);
     for (let page = 0; page * PAGE < BINS; page++) addPage(pages, page, found.subarray(page * PAGE, (page + 1) * PAGE));
   });
+}
+
+function addOne(pages: Pages, value: number): void {
+  float[0] = value;
+  const bin = (bits[0] as number) >>> 16;
+  const page = Math.floor(bin / PAGE);
+  const counts = pages.get(page) ?? new Float64Array(PAGE);
+  counts[bin % PAGE] = (counts[bin % PAGE] as number) + 1;
+  pages.set(page, counts);
 }
 
 /** Adds counts to a page; a page without counts is not kept. */

@@ -1,7 +1,7 @@
 // A range observer: streamed, in constant memory, mergeable in any order and any split, plain JSON between machines.
 // Extremes, counts and the histogram merge exactly; mean and variance to 1e-12 (docs/math.md, equations 12 and 14).
 
-import { checkFlag, checkFloats, checkFormat, checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
+import { checkFloats, checkFormat, checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
 import type { Format } from "../formats.ts";
 import { engine } from "../wasm/kernels.ts";
 import { grainOf, writePlace } from "./grain.ts";
@@ -18,20 +18,16 @@ import {
   pointsOf,
 } from "./histogram.ts";
 import { errorOf, type Interval, leastSquares, sumLanes } from "./mse.ts";
-import type { Target } from "./parameters.ts";
+import { type Target, type TargetOptions, targetOf } from "./parameters.ts";
 import { checkRange, entropyInterval, linearFromPages, percentileInterval, type Range } from "./range.ts";
-import { codeFormat, rangeOf } from "./tensor.ts";
+import { codeFormat } from "./tensor.ts";
 
 /** Options of {@link Observer.range}: the quantizer that the range is for. */
-export interface ObservedRangeOptions {
-  /** Default `"minmax"`. */
+export interface ObservedRangeOptions extends TargetOptions {
+  /** Default `"minmax"`. Percentiles are known to a bin: 2^-7 of their value. */
   readonly range?: Range;
   /** Default `"int8"`. */
   readonly format?: Format;
-  readonly bits?: number;
-  readonly symmetric?: boolean;
-  readonly narrow?: boolean;
-  readonly powerOfTwo?: boolean;
 }
 
 /** What {@link Observer.toJSON} gives and {@link Observer.from} takes. */
@@ -59,16 +55,30 @@ interface Moments {
 
 /** Collects what range setting needs to know of a tensor, a piece at a time; made by {@link observe}. */
 export class Observer {
-  /** Smallest finite value; Infinity before the first. */
-  min = Infinity;
-  /** Largest finite value; -Infinity before the first. */
-  max = -Infinity;
-  /** Infinities seen; they enter nothing else. */
-  infinite = 0;
-  /** NaNs seen; they enter nothing else. */
-  nan = 0;
+  private extremes = { min: Infinity, max: -Infinity };
+  private skipped = { infinite: 0, nan: 0 };
   private moments: Moments = { count: 0, mean: 0, squares: 0 };
   private readonly pages: Pages = new Map();
+
+  /** Smallest finite value; Infinity before the first. */
+  get min(): number {
+    return this.extremes.min;
+  }
+
+  /** Largest finite value; -Infinity before the first. */
+  get max(): number {
+    return this.extremes.max;
+  }
+
+  /** Infinities seen; they enter nothing else. */
+  get infinite(): number {
+    return this.skipped.infinite;
+  }
+
+  /** NaNs seen; they enter nothing else. */
+  get nan(): number {
+    return this.skipped.nan;
+  }
 
   /** Finite values seen. */
   get count(): number {
@@ -92,26 +102,27 @@ export class Observer {
       const counts = arena.zeros(8);
       kernels.count_f32_u32(at, counts, n);
       const [infinite = 0, nan = 0] = arena.view(Uint32Array, counts, 2);
-      this.infinite += infinite;
-      this.nan += nan;
+      this.skip(infinite, nan);
       const extremes = arena.copy(Float32Array.of(this.min, this.max));
       const place = writePlace(arena, grainOf([n]), 0, 0, 1, [extremes, extremes + 4]);
       kernels.extremes_f32_f32(at, 0, n, place, 0, 0);
       const [min = 0, max = 0] = arena.view(Float32Array, extremes, 2);
-      [this.min, this.max] = [min + 0, max + 0];
+      this.extremes = { min: min + 0, max: max + 0 };
       this.moments = together(this.moments, momentsOf(at, n, n - infinite - nan));
     });
     addToPages(this.pages, x);
     return this;
   }
 
+  private skip(infinite: number, nan: number): void {
+    this.skipped = { infinite: this.infinite + infinite, nan: this.nan + nan };
+  }
+
   /** Adds what another observer saw. */
   merge(other: Observer): this {
     if (!(other instanceof Observer)) throw typeError("other", "an Observer", other);
-    this.min = Math.min(this.min, other.min);
-    this.max = Math.max(this.max, other.max);
-    this.infinite += other.infinite;
-    this.nan += other.nan;
+    this.extremes = { min: Math.min(this.min, other.min), max: Math.max(this.max, other.max) };
+    this.skip(other.infinite, other.nan);
     this.moments = together(this.moments, other.moments);
     for (const [page, counts] of [...other.pages]) addPage(this.pages, page, counts.slice());
     return this;
@@ -119,7 +130,7 @@ export class Observer {
 
   /** The range that a method finds for a quantizer; [0, 0] before the first finite value. */
   range(options?: ObservedRangeOptions): [lo: number, hi: number] {
-    const target = targetOf(options);
+    const target = observedTarget(options);
     const method = checkRange(options?.range, target.codes);
     if (method.kind === "given") return [...method.interval];
     if (this.count === 0) return [0, 0];
@@ -152,7 +163,8 @@ export class Observer {
   static from(state: ObserverState): Observer {
     const { count, infinite, nan, min, max, mean, squares, pages } = checkState(state);
     const observer = new Observer();
-    Object.assign(observer, { infinite, nan, ...(count > 0 && { min, max }) });
+    observer.skip(infinite, nan);
+    if (count > 0) observer.extremes = { min: min as number, max: max as number };
     observer.moments = { count, mean, squares };
     for (const [page, counts] of pages) addPage(observer.pages, page, counts);
     return observer;
@@ -161,7 +173,7 @@ export class Observer {
 
 /**
  * An observer that has seen nothing yet.
- * @param options none so far
+ * @param options there are none: what a range is for is said when it is asked for
  */
 export function observe(options?: Record<string, never>): Observer {
   checkOptions(options, [], "observe");
@@ -195,19 +207,9 @@ function together(a: Moments, b: Moments): Moments {
 
 const RANGE_OPTIONS = ["range", "format", "bits", "symmetric", "narrow", "powerOfTwo"];
 
-function targetOf(options: ObservedRangeOptions | undefined): Target {
-  const {
-    format = "int8",
-    bits,
-    symmetric,
-    narrow,
-    powerOfTwo = false,
-  } = checkOptions(options, RANGE_OPTIONS, "range");
-  const codes = codeFormat(checkFormat(format));
-  for (const [key, value] of Object.entries({ symmetric, narrow, powerOfTwo })) checkFlag(value, key);
-  if (bits !== undefined) checkInteger(bits, 2, codes.bits, "bits");
-  const signed = codes.kind === "float" || codes.signed;
-  return { codes, range: rangeOf(codes, bits, narrow), symmetric: symmetric ?? signed, powerOfTwo };
+function observedTarget(options: ObservedRangeOptions | undefined): Target {
+  const { format = "int8", range: _, ...rest } = checkOptions(options, RANGE_OPTIONS, "range");
+  return targetOf(codeFormat(checkFormat(format)), rest);
 }
 
 function checkState(state: ObserverState): ObserverState {
@@ -225,6 +227,9 @@ function checkState(state: ObserverState): ObserverState {
   for (const key of ["count", "infinite", "nan"] as const)
     checkInteger(state[key], 0, Number.MAX_SAFE_INTEGER, `state.${key}`);
   if (seen !== state.count) throw rangeError("state.count", `${seen}, the sum of all bins`, state.count);
+  if (state.count > 0 && ((state.min as number) > (state.max as number) || state.squares < 0)) {
+    throw typeError("state", "min <= max and squares >= 0", state);
+  }
   for (const key of state.count > 0 ? (["min", "max", "mean", "squares"] as const) : []) {
     if (!Number.isFinite(state[key])) throw typeError(`state.${key}`, "a finite number", state[key]);
   }

@@ -2,7 +2,6 @@
 
 import {
   checkAxis,
-  checkFlag,
   checkFloats,
   checkFormat,
   checkInteger,
@@ -14,15 +13,16 @@ import {
   conflict,
   formatOf,
   rangeError,
+  typeError,
 } from "../check.ts";
 import { type Format, type FormatRow, floatMax } from "../formats.ts";
 import { blockScales } from "./block.ts";
 import { throwNan } from "./codec.ts";
 import { eachChunk, type Grain, grainOf, type Scales } from "./grain.ts";
-import type { Target } from "./parameters.ts";
+import { type Target, targetOf } from "./parameters.ts";
 import { checkRange, type Method, type Range, searchScales } from "./range.ts";
 import { dequantizeChunk, fakeChunk, quantizeChunk } from "./steps.ts";
-import { type CodeFormat, checkTensor, codeArray, codeBytes, codeFormat, type QTensor, rangeOf } from "./tensor.ts";
+import { type CodeFormat, checkTensor, codeArray, codeBytes, codeFormat, type QTensor } from "./tensor.ts";
 
 /** Options of {@link quantize} and {@link fakeQuantize}. */
 export interface QuantizeOptions {
@@ -83,34 +83,20 @@ interface Plan extends Target {
 function planOf(x: Float32Array, given: QuantizeOptions, of: string): Plan {
   const options = checkOptions(given, KNOWN, of);
   const row = checkFormat(options.format);
-  const codes = codeFormat(row);
-  for (const key of ["symmetric", "narrow", "powerOfTwo"] as const) checkFlag(options[key], key);
   const shape = checkShape(options.shape, x.length);
   const axis = options.axis === undefined ? undefined : checkAxis(options.axis, shape);
   if (row.kind === "block") refuseForBlocks(options, row.name);
   const block = row.kind === "block" ? row.block : options.block;
   if (block !== undefined) checkInteger(block, 1, 2 ** 31 - 1, "block");
-  const grain = grainOf(shape, axis, block);
-  const symmetric = options.symmetric ?? (codes.kind === "float" || codes.signed);
-  if (codes.kind === "float") refuseForFloats(options, codes.name);
-  if (options.bits !== undefined) checkInteger(options.bits, 2, codes.bits, "bits");
-  if (options.narrow && codes.kind === "integer" && !codes.signed)
-    throw conflict("narrow", "format", "unsigned codes have no lowest to leave out");
-  const range = rangeOf(codes, options.bits, options.narrow || row.kind === "block");
-  const powerOfTwo = options.powerOfTwo ?? false;
-  return { row, codes, range, shape, axis, block, grain, symmetric, powerOfTwo, seed: seedOf(options), options };
-}
-
-function refuseForFloats(options: QuantizeOptions, format: string): void {
-  for (const key of ["bits", "narrow"] as const) {
-    if (options[key]) throw conflict(key, "format", `${format} is no integer format`);
-  }
-  if (options.symmetric === false) throw conflict("symmetric", "format", `${format} is symmetric`);
+  // MX has its integer elements narrow
+  const isNarrow = row.name === "mxint8" ? { narrow: true } : {};
+  const target = targetOf(codeFormat(row), { ...options, ...isNarrow });
+  return { ...target, row, shape, axis, block, grain: grainOf(shape, axis, block), seed: seedOf(options), options };
 }
 
 function refuseForBlocks(options: QuantizeOptions, format: string): void {
   for (const key of ["axis", "block", "symmetric", "narrow", "bits", "powerOfTwo", "range", "scale", "zero"] as const) {
-    if (options[key] !== undefined) throw conflict(key, "format", `${format} has blocks and scales of its own`);
+    if (options[key]) throw conflict(key, "format", `${format} has blocks and scales of its own`);
   }
 }
 
@@ -137,11 +123,11 @@ function scalesOf(x: Float32Array, plan: Plan): Found {
   const { row, codes, grain, range, options } = plan;
   if (row.kind === "block") return blockScales(x, row, grain);
   if (options.scale === undefined) {
-    if (options.zero !== undefined) throw conflict("zero", "range", "a zero is given together with its scale");
+    if (options.zero !== undefined) throw typeError("scale", `a scale for the given "zero"`, undefined);
     return searchScales(x, plan, methodOf(plan), grain);
   }
-  for (const key of ["range", "powerOfTwo", "symmetric"] as const) {
-    if (options[key] !== undefined) throw conflict(key, "scale", "a given scale leaves nothing to search");
+  for (const key of ["range", "powerOfTwo"] as const) {
+    if (options[key]) throw conflict(key, "scale", "a given scale leaves nothing to search");
   }
   const scale = checkScales(options.scale, grain.count);
   const zero = checkZeros(options.zero, grain.count, range.lo, range.hi, codes.name);
@@ -180,7 +166,7 @@ export function quantize(x: Float32Array, options: QuantizeOptions): QTensor {
     const { kernels, arena, start, count } = chunk;
     const from = arena.copy(x.subarray(start, start + count));
     const to = arena.reserve(count * codeBytes(codes));
-    if (quantizeChunk(chunk, plan, from, to)) throwNan(x, "x", codes.name);
+    if (quantizeChunk(chunk, plan, from, to)) throwNan(x, "x", plan.row.name);
     if (packed) kernels.pack_u8(to, to, count, codes.bits);
     arena.read(to, pieceOf(data, codes, start, count));
   });
@@ -239,7 +225,7 @@ export function fakeQuantize(x: Float32Array, options: QuantizeOptions): Float32
     const { arena, start, count } = chunk;
     const from = arena.copy(x.subarray(start, start + count));
     const to = arena.reserve(count * 4);
-    if (fakeChunk(chunk, plan, from, to)) throwNan(x, "x", plan.codes.name);
+    if (fakeChunk(chunk, plan, from, to)) throwNan(x, "x", plan.row.name);
     arena.read(to, values.subarray(start, start + count));
   });
   return values;

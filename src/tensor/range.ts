@@ -89,21 +89,32 @@ export function extremesOf(x: Float32Array, grain: Grain): { lo: Float32Array; h
 
 /** The finite values that scale number `index` belongs to. */
 function valuesOf(x: Float32Array, { length, block, lanes, count }: Grain, index: number): Float32Array {
-  if (count === 1) return allFinite(x) ? x : x.filter(Number.isFinite);
+  if (count === 1) return allFinite(x) ? x : finiteOf(x.slice());
   const groups = Math.ceil(length / block);
   const lane = index % lanes;
-  const values: number[] = [];
+  const mine = Math.ceil((Math.ceil(x.length / length) * groups * lanes) / count);
+  const values = new Float32Array(Math.min(mine * Math.ceil(block / lanes), x.length));
+  let filled = 0;
   for (let group = (index - lane) / lanes; ; group += count / lanes) {
     const position = (group % groups) * block;
     const start = Math.floor(group / groups) * length + position;
     if (start >= x.length) break;
     const end = start + Math.min(block, length - position);
-    for (let i = start + lane; i < end; i += lanes) {
-      const value = x[i] as number;
-      if (Number.isFinite(value)) values.push(value);
+    if (lanes === 1) {
+      values.set(x.subarray(start, end), filled);
+      filled += end - start;
+    } else {
+      for (let i = start + lane; i < end; i += lanes) values[filled++] = x[i] as number;
     }
   }
-  return Float32Array.from(values);
+  return finiteOf(values.subarray(0, filled));
+}
+
+/** The finite values of an array, moved to its front. */
+function finiteOf(values: Float32Array): Float32Array {
+  let kept = 0;
+  for (const value of values) if (Number.isFinite(value)) values[kept++] = value;
+  return values.subarray(0, kept);
 }
 
 function allFinite(x: Float32Array): boolean {

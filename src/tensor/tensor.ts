@@ -108,8 +108,8 @@ export function checkTensor(q: QTensor, name: string): Checked {
   const grain = grainOf(q.shape, axis, row.kind === "block" ? row.block : block);
   const bits = q.bits === undefined ? undefined : checkInteger(q.bits, 2, codes.bits, `${name}.bits`);
   const range = rangeOf(codes, bits, q.narrow);
-  checkScales(q.scale, grain.count, `${name}.scale`);
+  checkScales(checkArray(q.scale, [Float32Array], `${name}.scale`), grain.count, `${name}.scale`);
   if (row.kind === "block" && row.tensorScale) checkScales(q.tensorScale, 1, `${name}.tensorScale`);
-  checkZeros(q.zero, grain.count, range.lo, range.hi, row.name);
+  checkZeros(checkArray(q.zero, [Int32Array], `${name}.zero`), grain.count, range.lo, range.hi, row.name);
   return { row, codes, range, grain, length, packed };
 }

@@ -50,7 +50,7 @@ const SENTENCES: [what: string, call: () => unknown, sentence: string][] = [
   [
     "detached",
     () => quantize(detached(), { format: "int8" }),
-    'TypeError: "x" expected a Float32Array with its buffer, got one whose buffer is detached',
+    'TypeError: "x" expected a Float32Array with its buffer, got one whose buffer is detached or has shrunk',
   ],
   [
     "no options",
@@ -100,7 +100,7 @@ const SENTENCES: [what: string, call: () => unknown, sentence: string][] = [
   [
     "NaN in a float without it",
     () => quantize(Float32Array.of(NaN), { format: "mxfp4" }),
-    'RangeError: "x" holds NaN at index 0, which float4_e2m1fn cannot represent',
+    'RangeError: "x" holds NaN at index 0, which mxfp4 cannot represent',
   ],
   [
     "NaN in encode",
@@ -185,7 +185,7 @@ const SENTENCES: [what: string, call: () => unknown, sentence: string][] = [
   [
     "zero without scale",
     () => quantize(x, { format: "int8", zero: 1 }),
-    'TypeError: "zero" and "range" exclude each other: a zero is given together with its scale',
+    'TypeError: "scale" expected a scale for the given "zero", got undefined',
   ],
   [
     "scale and range",
@@ -313,6 +313,42 @@ const SENTENCES: [what: string, call: () => unknown, sentence: string][] = [
     "tensor scale",
     () => dequantize({ ...q, scale: Float32Array.of(-1) }),
     'RangeError: "q.scale" expected positive finite float32 numbers, got -1 at index 0',
+  ],
+  [
+    "tensor scale of a wrong type",
+    () => dequantize(anything({ ...q, scale: Float64Array.of(0.5) })),
+    'TypeError: "q.scale" expected a Float32Array, got Float64Array(1)',
+  ],
+  [
+    "tensor zero missing",
+    () => dequantize(anything({ ...q, zero: undefined })),
+    'TypeError: "q.zero" expected an Int32Array, got undefined',
+  ],
+  [
+    "exponents without room for infinity",
+    () => encode(x, { exponent: 8, mantissa: 2, finite: true }),
+    'RangeError: "format.exponent" expected an integer of 1..7 where the highest exponent is a number\'s, as float32 has no 2^128, got 8',
+  ],
+  [
+    "observed range of a float with bits",
+    () => observe().add(x).range({ format: "float8_e5m2", bits: 4 }),
+    'TypeError: "bits" and "format" exclude each other: float8_e5m2 is no integer format',
+  ],
+  [
+    "state with min above max",
+    () => Observer.from({ ...observe().add(x).toJSON(), min: 9 }),
+    'TypeError: "state" expected min <= max and squares >= 0, got an object',
+  ],
+  [
+    "shrunk buffer",
+    () => {
+      // lib.es2024 has resizable buffers; Node 20 has them too
+      const buffer = Reflect.construct(ArrayBuffer, [16, { maxByteLength: 16 }]);
+      const array = new Float32Array(buffer, 4, 2);
+      Reflect.get(buffer, "resize").call(buffer, 4);
+      return encode(array, "int8");
+    },
+    'TypeError: "x" expected a Float32Array with its buffer, got one whose buffer is detached or has shrunk',
   ],
   [
     "tensor scales",

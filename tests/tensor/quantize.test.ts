@@ -1,6 +1,7 @@
 // quantize and its kin as users call them: grouping, options, containers, large and odd arrays.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 import {
   compareFormats,
   dequantize,
@@ -263,6 +264,37 @@ test("error figures of nothing, of silence and of no error", () => {
       x.reduce((s, v) => s + v * v, 0) / x.reduce((s, v, i) => s + (v - (dequantize(q)[i] as number)) ** 2, 0),
     );
   assert.ok(Math.abs(quantizationError(x, q).sqnr - sqnr) < 1e-9);
+});
+
+test("an error that overflowed is no signal at all", () => {
+  const [half, own] = compareFormats(Float32Array.of(1, 2, 1e6), [
+    "float16",
+    { exponent: 4, mantissa: 7, infinity: false },
+  ]);
+  assert.deepEqual([half?.mse, half?.sqnr], [Infinity, -Infinity]);
+  assert.deepEqual([own?.mse, own?.sqnr], [Number.NaN, Number.NaN]);
+  const large = Float32Array.of(500, 2 ** 31, -(2 ** 31));
+  assert.equal(quantizationError(large, quantize(large, { format: "int32", scale: 1 })).clipped, 1);
+});
+
+test("a block longer than its axis is the whole axis", () => {
+  const grain = { format: "int8", shape: [4, 6], axis: 0 } as const;
+  const q = quantize(x, { ...grain, block: 2 ** 30 });
+  assert.deepEqual([...q.scale], [...quantize(x, { ...grain, block: 4 }).scale]);
+  assert.deepEqual(dequantize(q), dequantize(quantize(x, { ...grain, block: 4 })));
+});
+
+test("arrays from another realm are arrays", () => {
+  const foreign = runInNewContext("Float32Array.of(1, -2, 3)");
+  assert.deepEqual(quantize(foreign, { format: "int8" }), quantize(Float32Array.of(1, -2, 3), { format: "int8" }));
+});
+
+test("infinities and NaN in large data are passed over by every search", () => {
+  const data = valuesOf(100000, 31, true).map((v) => Math.min(Math.max(v, -1e6), 1e6));
+  const holed = Float32Array.of(Infinity, ...data.subarray(0, 50000), -Infinity, ...data.subarray(50000));
+  for (const range of ["mse", "percentile", "entropy"] as const) {
+    assert.deepEqual(quantize(holed, { format: "int8", range }).scale, quantize(data, { format: "int8", range }).scale);
+  }
 });
 
 test("compareFormats gives a row a format, with bits and cost", () => {
