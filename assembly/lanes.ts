@@ -1,4 +1,4 @@
-// Lane helpers shared by the kernels, and constants kept in memory: V8 >= 13.6 rebuilds a v128 constant at every use
+// Lane operations that the kernels share, and constants kept in memory: V8 >= 13.6 rebuilds a v128 constant at every use
 // inside a loop, a value loaded from memory stays in its register.
 
 const POOL = memory.data<u32>([0x4b400000, 0x7fffffff, 1, 0x7f800000, 0x7fc00000], 16);

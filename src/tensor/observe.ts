@@ -56,7 +56,7 @@ interface Moments {
 /** Collects what range setting needs to know of a tensor, a piece at a time; made by {@link observe}. */
 export class Observer {
   private extremes = { min: Infinity, max: -Infinity };
-  private skipped = { infinite: 0, nan: 0 };
+  private passedOver = { infinite: 0, nan: 0 };
   private moments: Moments = { count: 0, mean: 0, squares: 0 };
   private readonly pages: Pages = new Map();
 
@@ -72,12 +72,12 @@ export class Observer {
 
   /** Infinities seen; they enter nothing else. */
   get infinite(): number {
-    return this.skipped.infinite;
+    return this.passedOver.infinite;
   }
 
   /** NaNs seen; they enter nothing else. */
   get nan(): number {
-    return this.skipped.nan;
+    return this.passedOver.nan;
   }
 
   /** Finite values seen. */
@@ -102,7 +102,7 @@ export class Observer {
       const counts = arena.zeros(8);
       kernels.count_f32_u32(at, counts, n);
       const [infinite = 0, nan = 0] = arena.view(Uint32Array, counts, 2);
-      this.skip(infinite, nan);
+      this.passOver(infinite, nan);
       const extremes = arena.copy(Float32Array.of(this.min, this.max));
       const place = writePlace(arena, grainOf([n]), 0, 0, 1, [extremes, extremes + 4]);
       kernels.extremes_f32_f32(at, 0, n, place, 0, 0);
@@ -114,15 +114,15 @@ export class Observer {
     return this;
   }
 
-  private skip(infinite: number, nan: number): void {
-    this.skipped = { infinite: this.infinite + infinite, nan: this.nan + nan };
+  private passOver(infinite: number, nan: number): void {
+    this.passedOver = { infinite: this.infinite + infinite, nan: this.nan + nan };
   }
 
   /** Adds what another observer saw. */
   merge(other: Observer): this {
     if (!(other instanceof Observer)) throw typeError("other", "an Observer", other);
     this.extremes = { min: Math.min(this.min, other.min), max: Math.max(this.max, other.max) };
-    this.skip(other.infinite, other.nan);
+    this.passOver(other.infinite, other.nan);
     this.moments = together(this.moments, other.moments);
     for (const [page, counts] of [...other.pages]) addPage(this.pages, page, counts.slice());
     return this;
@@ -163,7 +163,7 @@ export class Observer {
   static from(state: ObserverState): Observer {
     const { count, infinite, nan, min, max, mean, squares, pages } = checkState(state);
     const observer = new Observer();
-    observer.skip(infinite, nan);
+    observer.passOver(infinite, nan);
     if (count > 0) observer.extremes = { min: min as number, max: max as number };
     observer.moments = { count, mean, squares };
     for (const [page, counts] of pages) addPage(observer.pages, page, counts);
