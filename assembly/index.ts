@@ -11,7 +11,7 @@
 import { Dequantize, Divide, Multiply, Quantize } from "./affine";
 import { Fake } from "./fake";
 import { Extremes } from "./measure";
-import { decodeMany, encodeMany } from "./minifloat";
+import { decodeMany, encodeMany, Minifloat } from "./minifloat";
 import { walk } from "./walk";
 
 export * from "./abi";
@@ -104,110 +104,32 @@ export function extremes_f32_f32(x: usize, y: usize, count: u32, place: usize, l
   return walk<Extremes>(x, y, count, place, lo, hi);
 }
 
-/** Codes of a float format of 8 bits at most; see minifloat.ts. */
-export function encode_f32_u8(
-  x: usize,
-  q: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  max: u32,
-  overflow: u32,
-  nan: u32,
-  minusZero: i32,
-  rounding: i32,
-  seed: u64,
-  index: u64,
-): void {
-  encodeMany<u8>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, rounding, seed, index);
+/** Codes of a float format of 8 bits at most; `format` points to a Minifloat (minifloat.ts). */
+export function encode_f32_u8(x: usize, q: usize, n: i32, format: usize, rounding: i32, seed: u64, index: u64): void {
+  encodeMany<u8>(x, q, n, changetype<Minifloat>(format), rounding, seed, index);
 }
 
-/** Codes of a float format of 16 bits at most; see minifloat.ts. */
-export function encode_f32_u16(
-  x: usize,
-  q: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  max: u32,
-  overflow: u32,
-  nan: u32,
-  minusZero: i32,
-  rounding: i32,
-  seed: u64,
-  index: u64,
-): void {
-  encodeMany<u16>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, rounding, seed, index);
+/** Codes of a float format of 16 bits at most; `format` points to a Minifloat (minifloat.ts). */
+export function encode_f32_u16(x: usize, q: usize, n: i32, format: usize, rounding: i32, seed: u64, index: u64): void {
+  encodeMany<u16>(x, q, n, changetype<Minifloat>(format), rounding, seed, index);
 }
 
-/** Codes of a float format of 32 bits at most; see minifloat.ts. */
-export function encode_f32_u32(
-  x: usize,
-  q: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  max: u32,
-  overflow: u32,
-  nan: u32,
-  minusZero: i32,
-  rounding: i32,
-  seed: u64,
-  index: u64,
-): void {
-  encodeMany<u32>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, rounding, seed, index);
+/** Codes of a float format of 32 bits at most; `format` points to a Minifloat (minifloat.ts). */
+export function encode_f32_u32(x: usize, q: usize, n: i32, format: usize, rounding: i32, seed: u64, index: u64): void {
+  encodeMany<u32>(x, q, n, changetype<Minifloat>(format), rounding, seed, index);
 }
 
-/** The values of a float format's codes; see minifloat.ts. */
-export function decode_u8_f32(
-  q: usize,
-  y: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  infinity: u32,
-  lastNumber: u32,
-  nan: u32,
-): void {
-  decodeMany<u8>(q, y, n, mantissa, bias, width, step, infinity, lastNumber, nan);
+/** The values of a float format's codes; `format` points to a Minifloat (minifloat.ts). */
+export function decode_u8_f32(q: usize, y: usize, n: i32, format: usize): void {
+  decodeMany<u8>(q, y, n, changetype<Minifloat>(format));
 }
 
-/** The values of a float format's codes; see minifloat.ts. */
-export function decode_u16_f32(
-  q: usize,
-  y: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  infinity: u32,
-  lastNumber: u32,
-  nan: u32,
-): void {
-  decodeMany<u16>(q, y, n, mantissa, bias, width, step, infinity, lastNumber, nan);
+/** The values of a float format's codes; `format` points to a Minifloat (minifloat.ts). */
+export function decode_u16_f32(q: usize, y: usize, n: i32, format: usize): void {
+  decodeMany<u16>(q, y, n, changetype<Minifloat>(format));
 }
 
-/** The values of a float format's codes; see minifloat.ts. */
-export function decode_u32_f32(
-  q: usize,
-  y: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  infinity: u32,
-  lastNumber: u32,
-  nan: u32,
-): void {
-  decodeMany<u32>(q, y, n, mantissa, bias, width, step, infinity, lastNumber, nan);
+/** The values of a float format's codes; `format` points to a Minifloat (minifloat.ts). */
+export function decode_u32_f32(q: usize, y: usize, n: i32, format: usize): void {
+  decodeMany<u32>(q, y, n, changetype<Minifloat>(format));
 }

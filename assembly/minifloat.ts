@@ -7,6 +7,28 @@ import { ROUND_AWAY, ROUND_DOWN, ROUND_EVEN, ROUND_STOCHASTIC, ROUND_UP, ROUND_Z
 import { F32_ABS, F32_INF, infinityBits, loadCodes4, magnitudeMask, nanBits, ones, storeCodes4 } from "./lanes";
 import { splitMix64 } from "./random";
 
+/** The numbers of a format and of what happens beyond them: ten 32-bit words in memory, in this order. */
+@unmanaged
+export class Minifloat {
+  mantissa: i32;
+  bias: i32;
+  width: i32;
+  /** The smallest positive number. */
+  step: f32;
+  /** Magnitude of the largest finite number. */
+  max: u32;
+  /** What encoders give for a larger one; `max` saturates. */
+  overflow: u32;
+  /** Magnitude of infinity, or -1. */
+  infinity: u32;
+  /** The largest magnitude that is not a NaN. */
+  last: u32;
+  /** The code of NaN; where there is no minus zero, its code. */
+  nan: u32;
+  /** Whether there is a minus zero. */
+  minusZero: i32;
+}
+
 /** Whether the magnitude q + rest / 2^drop, rest < 2^drop, is rounded up. */
 // @ts-ignore: decorator
 @inline
@@ -50,23 +72,12 @@ function staysFinite(bits: u32, rounding: i32): bool {
 
 // @ts-ignore: decorator
 @inline
-function encodeOne(
-  bits: u32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  max: u32,
-  overflow: u32,
-  nan: u32,
-  minusZero: i32,
-  rounding: i32,
-  random: u64,
-): u32 {
-  const sign = (bits >> 31) << (width - 1);
-  if ((bits & F32_ABS) > F32_INF) return nan | sign;
-  let code = magnitude(bits, mantissa, bias, rounding, random);
-  if (code > max) code = staysFinite(bits, rounding) ? max : overflow;
-  if (code == 0 && !minusZero) return 0;
+function encodeOne(bits: u32, f: Minifloat, rounding: i32, random: u64): u32 {
+  const sign = (bits >> 31) << (f.width - 1);
+  if ((bits & F32_ABS) > F32_INF) return f.nan | sign;
+  let code = magnitude(bits, f.mantissa, f.bias, rounding, random);
+  if (code > f.max) code = staysFinite(bits, rounding) ? f.max : f.overflow;
+  if (code == 0 && !f.minusZero) return 0;
   return code | sign;
 }
 
@@ -118,35 +129,23 @@ function encode8(from: usize, limit: v128, lowest: v128, lift: v128, bottom: v12
 }
 
 /** Codes of at most 8 bits, 16 at a time; the values left over are the caller's. Returns how many were done. */
-function encodeBytes(
-  x: usize,
-  q: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  max: u32,
-  overflow: u32,
-  nan: u32,
-  minusZero: i32,
-): i32 {
-  const lowest = i32x4.splat((128 - bias) << 23);
-  const bottom = i16x8.splat(((128 - bias) << 7) as i16);
-  const lift = i32x4.splat((23 - mantissa) << 23);
-  const down = 7 - mantissa;
-  const largest = decodeOne(max, mantissa, bias, width, step, -1, max, -1);
+function encodeBytes(x: usize, q: usize, n: i32, f: Minifloat): i32 {
+  const lowest = i32x4.splat((128 - f.bias) << 23);
+  const bottom = i16x8.splat(((128 - f.bias) << 7) as i16);
+  const lift = i32x4.splat((23 - f.mantissa) << 23);
+  const down = 7 - f.mantissa;
+  const largest = decodeOne(f.max, f);
   const limit = i32x4.splat(largest);
-  const rare = i32x4.splat(overflow == max ? F32_INF : largest);
-  const sign: i32 = 1 << (width - 1);
+  const rare = i32x4.splat(f.overflow == f.max ? F32_INF : largest);
+  const sign: i32 = 1 << (f.width - 1);
   const signBit = i16x8.splat(sign as i16);
-  const minusCode = minusZero ? 0 : sign; // where there is no minus zero, its code becomes 0
+  const minusCode = f.minusZero ? 0 : sign; // where there is no minus zero, its code becomes 0
   const minus = i8x16.splat(minusCode as i8);
   let i: i32 = 0;
   for (; i + 16 <= n; i += 16) {
     const from = x + ((<usize>i) << 2);
     if (anyAbove16(from, rare)) {
-      encodeEach<u8>(from, q + i, 16, mantissa, bias, width, max, overflow, nan, minusZero, ROUND_EVEN, 0, 0);
+      encodeEach<u8>(from, q + i, 16, f, ROUND_EVEN, 0, 0);
       continue;
     }
     const low = encode8(from, limit, lowest, lift, bottom, down, signBit);
@@ -160,29 +159,16 @@ function encodeBytes(
 /** Codes of more than 8 bits, four at a time. `wide`: float32's exponents (bias 127), its bits are rounded as they are. */
 // @ts-ignore: decorator
 @inline
-function encodeWords<T>(
-  x: usize,
-  q: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  max: u32,
-  overflow: u32,
-  nan: u32,
-  minusZero: i32,
-  wide: bool,
-): i32 {
-  const shift = 23 - mantissa;
+function encodeWords<T>(x: usize, q: usize, n: i32, f: Minifloat, wide: bool): i32 {
+  const shift = 23 - f.mantissa;
   const half = i32x4.splat((1 << (shift - 1)) - 1);
-  const lowest = i32x4.splat((128 - bias) << 23);
+  const lowest = i32x4.splat((128 - f.bias) << 23);
   const lift = i32x4.splat(shift << 23);
-  const largest = decodeOne(max, mantissa, bias, width, step, -1, max, -1);
+  const largest = decodeOne(f.max, f);
   const limit = i32x4.splat(largest);
-  const rare = i32x4.splat(overflow == max ? F32_INF : largest);
-  const signBit = i32x4.splat(1 << (width - 1));
-  const minus = minusZero ? i32x4.splat(-1) : signBit;
+  const rare = i32x4.splat(f.overflow == f.max ? F32_INF : largest);
+  const signBit = i32x4.splat(1 << (f.width - 1));
+  const minus = f.minusZero ? i32x4.splat(-1) : signBit;
   let i: i32 = 0;
   for (; i + 4 <= n; i += 4) {
     const from = x + ((<usize>i) << 2);
@@ -190,7 +176,7 @@ function encodeWords<T>(
     const v = v128.load(from);
     let abs = v128.and(v, magnitudeMask());
     if (v128.any_true(i32x4.gt_s(abs, rare))) {
-      encodeEach<T>(from, to, 4, mantissa, bias, width, max, overflow, nan, minusZero, ROUND_EVEN, 0, 0);
+      encodeEach<T>(from, to, 4, f, ROUND_EVEN, 0, 0);
       continue;
     }
     abs = i32x4.min_s(abs, limit);
@@ -209,112 +195,62 @@ function encodeWords<T>(
 }
 
 /** Codes one by one, in any rounding. */
-function encodeEach<T>(
-  x: usize,
-  q: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  max: u32,
-  overflow: u32,
-  nan: u32,
-  minusZero: i32,
-  rounding: i32,
-  seed: u64,
-  index: u64,
-): void {
+function encodeEach<T>(x: usize, q: usize, n: i32, f: Minifloat, rounding: i32, seed: u64, index: u64): void {
   for (let i: i32 = 0; i < n; i++) {
     const random = rounding == ROUND_STOCHASTIC ? splitMix64(seed, index + i) >> 32 : 0;
     const bits = load<u32>(x + ((<usize>i) << 2));
-    const code = encodeOne(bits, mantissa, bias, width, max, overflow, nan, minusZero, rounding, random);
-    store<T>(q + <usize>i * sizeof<T>(), <T>code);
+    store<T>(q + <usize>i * sizeof<T>(), <T>encodeOne(bits, f, rounding, random));
   }
 }
 
 /** See the kernels encode_f32_u8, encode_f32_u16 and encode_f32_u32. */
 // @ts-ignore: decorator
 @inline
-export function encodeMany<T>(
-  x: usize,
-  q: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  max: u32,
-  overflow: u32,
-  nan: u32,
-  minusZero: i32,
-  rounding: i32,
-  seed: u64,
-  index: u64,
-): void {
-  if (mantissa == 23 && overflow != max) return memory.copy(q, x, (<usize>n) << 2); // float32 itself
+export function encodeMany<T>(x: usize, q: usize, n: i32, f: Minifloat, rounding: i32, seed: u64, index: u64): void {
+  if (f.mantissa == 23 && f.overflow != f.max) return memory.copy(q, x, (<usize>n) << 2); // float32 itself
   let i: i32 = 0;
   // without a mantissa every significand is 1, which is odd, but the last bit of the code is the exponent's
-  if (rounding == ROUND_EVEN && mantissa > 0 && mantissa < 23) {
-    const highest = <i32>(max >> mantissa) - bias;
-    const isNarrow = highest + 23 - mantissa <= 127; // what is added to round stays inside float32
+  if (rounding == ROUND_EVEN && f.mantissa > 0 && f.mantissa < 23) {
+    const highest = <i32>(f.max >> f.mantissa) - f.bias;
+    const isNarrow = highest + 23 - f.mantissa <= 127; // what is added to round stays inside float32
     if (sizeof<T>() == 1) {
-      if (isNarrow) i = encodeBytes(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero);
-    } else if (bias == 127) {
-      i = encodeWords<T>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, true);
+      if (isNarrow) i = encodeBytes(x, q, n, f);
+    } else if (f.bias == 127) {
+      i = encodeWords<T>(x, q, n, f, true);
     } else if (sizeof<T>() == 2 && isNarrow) {
-      i = encodeWords<T>(x, q, n, mantissa, bias, width, step, max, overflow, nan, minusZero, false);
+      i = encodeWords<T>(x, q, n, f, false);
     }
   }
-  const from = x + ((<usize>i) << 2);
-  const to = q + <usize>i * sizeof<T>();
-  encodeEach<T>(from, to, n - i, mantissa, bias, width, max, overflow, nan, minusZero, rounding, seed, index + i);
+  encodeEach<T>(x + ((<usize>i) << 2), q + <usize>i * sizeof<T>(), n - i, f, rounding, seed, index + i);
 }
 
 /** The float32 bits of one code. */
 // @ts-ignore: decorator
 @inline
-function decodeOne(
-  code: u32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  infinity: u32,
-  lastNumber: u32,
-  nan: u32,
-): u32 {
-  const sign = code >> (width - 1);
-  const mag = code ^ (sign << (width - 1));
-  if (code == nan || <i32>mag > <i32>lastNumber) return 0x7fc00000;
-  if (mag == infinity) return F32_INF | (sign << 31);
-  if (mag >> mantissa == 0) return reinterpret<u32>(<f32>mag * step) | (sign << 31);
-  return ((mag << (23 - mantissa)) + ((127 - bias) << 23)) | (sign << 31);
+function decodeOne(code: u32, f: Minifloat): u32 {
+  const sign = code >> (f.width - 1);
+  const mag = code ^ (sign << (f.width - 1));
+  if ((!f.minusZero && code == f.nan) || <i32>mag > <i32>f.last) return 0x7fc00000;
+  if (mag == f.infinity) return F32_INF | (sign << 31);
+  if (mag >> f.mantissa == 0) return reinterpret<u32>(<f32>mag * f.step) | (sign << 31);
+  return ((mag << (23 - f.mantissa)) + ((127 - f.bias) << 23)) | (sign << 31);
 }
 
+/** See the kernels decode_u8_f32, decode_u16_f32 and decode_u32_f32. */
 // @ts-ignore: decorator
 @inline
-export function decodeMany<T>(
-  q: usize,
-  y: usize,
-  n: i32,
-  mantissa: i32,
-  bias: i32,
-  width: i32,
-  step: f32,
-  infinity: u32,
-  lastNumber: u32,
-  nan: u32,
-): void {
-  if (mantissa == 23) return memory.copy(y, q, (<usize>n) << 2); // float32 itself
+export function decodeMany<T>(q: usize, y: usize, n: i32, f: Minifloat): void {
+  if (f.mantissa == 23) return memory.copy(y, q, (<usize>n) << 2); // float32 itself
   let i: i32 = 0;
-  const shift = 23 - mantissa;
-  const rebias = i32x4.splat((127 - bias) << 23);
-  const steps = f32x4.splat(step);
-  const signBit = i32x4.splat(1 << (width - 1));
-  const firstNormal = i32x4.splat(1 << mantissa);
-  const infinities = i32x4.splat(infinity);
-  const last = i32x4.splat(lastNumber);
-  const nans = i32x4.splat(nan);
+  const shift = 23 - f.mantissa;
+  const toTop = 32 - f.width;
+  const rebias = i32x4.splat((127 - f.bias) << 23);
+  const steps = f32x4.splat(f.step);
+  const signBit = i32x4.splat(1 << (f.width - 1));
+  const firstNormal = i32x4.splat(1 << f.mantissa);
+  const infinities = i32x4.splat(f.infinity);
+  const last = i32x4.splat(f.last);
+  const nans = i32x4.splat(f.minusZero ? -1 : f.nan);
   for (; i + 4 <= n && sizeof<T>() < 4; i += 4) {
     const code = loadCodes4<T>(q + <usize>i * sizeof<T>());
     const sign = v128.and(code, signBit);
@@ -323,13 +259,12 @@ export function decodeMany<T>(
     const subnormal = f32x4.mul(f32x4.convert_i32x4_s(mag), steps);
     let bits = v128.bitselect(subnormal, normal, i32x4.lt_s(mag, firstNormal));
     bits = v128.bitselect(infinityBits(), bits, i32x4.eq(mag, infinities));
-    bits = v128.or(bits, i32x4.shl(sign, 32 - width));
+    bits = v128.or(bits, i32x4.shl(sign, toTop));
     const isNan = v128.or(i32x4.eq(code, nans), i32x4.gt_s(mag, last));
     v128.store(y + ((<usize>i) << 2), v128.bitselect(nanBits(), bits, isNan));
   }
   for (; i < n; i++) {
-    const code = <u32>load<T>(q + <usize>i * sizeof<T>());
-    store<u32>(y + ((<usize>i) << 2), decodeOne(code, mantissa, bias, width, step, infinity, lastNumber, nan));
+    store<u32>(y + ((<usize>i) << 2), decodeOne(<u32>load<T>(q + <usize>i * sizeof<T>()), f));
   }
 }
 

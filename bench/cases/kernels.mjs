@@ -15,7 +15,7 @@ async function instance(path, count) {
   const x = PAGE;
   const y = x + count * 4;
   const scale = y + count * 4;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((scale + 16) / PAGE) + 1 });
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((scale + 128) / PAGE) + 1 });
   const { instance } = await WebAssembly.instantiate(await readFile(path), { env: { memory } });
   const kernels = instance.exports;
   assert.ok(kernels.HEAP_BASE.value <= PAGE);
@@ -25,11 +25,14 @@ async function instance(path, count) {
   const at = scale + 16;
   new Uint32Array(memory.buffer, at, 8).set([0, count, count, 1, 0, 1, scale, scale + 4]);
   const place = [count, at];
-  return { kernels, memory, x, y, count, place };
+  const e4m3fn = at + 32;
+  new Int32Array(memory.buffer, e4m3fn, E4M3FN.length).set(E4M3FN);
+  new Float32Array(memory.buffer, e4m3fn + 12, 1)[0] = 2 ** -9;
+  return { kernels, memory, x, y, count, place, e4m3fn };
 }
 
-/** float8_e4m3fn in the kernel's numbers: mantissa to rounding, then a seed and an index that it does not read. */
-const E4M3FN = [3, 7, 8, 2 ** -9, 0x7e, 0x7e, 0x7f, 1, 0, 0n, 0n];
+/** float8_e4m3fn as a Minifloat of assembly/minifloat.ts, saturating; the fourth word, its smallest number, is a float32. */
+const E4M3FN = [3, 7, 8, 0, 0x7e, 0x7e, -1, 0x7e, 0x7f, 1];
 
 /** Every kernel: how it is called, and what has to be in place. */
 const KERNELS = {
@@ -50,9 +53,9 @@ const KERNELS = {
     return () => kernels.extremes_f32_f32(x, y, ...place, 0, 0);
   },
   "encode float8_e4m3fn":
-    ({ kernels, x, y, count }) =>
+    ({ kernels, x, y, count, e4m3fn }) =>
     () =>
-      kernels.encode_f32_u8(x, y, count, ...E4M3FN),
+      kernels.encode_f32_u8(x, y, count, e4m3fn, 0, 0n, 0n),
 };
 
 function fill({ memory, x, count }, kernel) {

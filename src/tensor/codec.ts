@@ -22,6 +22,7 @@ import {
   type IntegerFormat,
 } from "../formats.ts";
 import { codeRange } from "../quantizer.ts";
+import type { Arena } from "../wasm/arena.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { eachChunk, grainOf } from "./grain.ts";
 
@@ -80,9 +81,20 @@ function widthOf(bits: number): "u8" | "u16" | "u32" {
   return bits <= 8 ? "u8" : bits <= 16 ? "u16" : "u32";
 }
 
+/** Writes a Minifloat of assembly/minifloat.ts. */
+export function writeMinifloat(arena: Arena, f: FloatFormat, saturate: boolean): number {
+  const { max, infinity, nan, last } = floatCodes(f);
+  const beyond = infinity >= 0 ? infinity : nan;
+  const overflow = saturate || beyond < 0 ? max : beyond;
+  const minusZero = +(f.negativeZero !== false);
+  const words = Int32Array.of(f.mantissa, f.bias, f.bits, 0, max, overflow, infinity, last, nan, minusZero);
+  new Float32Array(words.buffer)[3] = floatStep(f);
+  return arena.copy(words);
+}
+
 /** Encodes n float32 at x as a float format's codes at q; `index` is the place of the first in the whole tensor. */
 export function encodeFloats(
-  { kernels: k }: Engine,
+  { kernels: k, arena }: Engine,
   f: FloatFormat,
   x: number,
   q: number,
@@ -90,36 +102,13 @@ export function encodeFloats(
   how: HowToRound,
   index: number,
 ) {
-  const { max, infinity, nan } = floatCodes(f);
-  const beyond = infinity >= 0 ? infinity : nan;
-  const overflow = how.saturate || beyond < 0 ? max : beyond;
-  const rounding = k[ROUNDINGS[how.rounding]].value;
-  const minusZero = f.negativeZero === false ? 0 : 1;
-  const run = k[`encode_f32_${widthOf(f.bits)}`];
-  run(
-    x,
-    q,
-    n,
-    f.mantissa,
-    f.bias,
-    f.bits,
-    floatStep(f),
-    max,
-    overflow,
-    nan,
-    minusZero,
-    rounding,
-    how.seed,
-    BigInt(index),
-  );
+  const format = writeMinifloat(arena, f, how.saturate);
+  k[`encode_f32_${widthOf(f.bits)}`](x, q, n, format, k[ROUNDINGS[how.rounding]].value, how.seed, BigInt(index));
 }
 
 /** Decodes n codes of a float format at q to float32 at y. */
-export function decodeFloats({ kernels: k }: Engine, f: FloatFormat, q: number, y: number, n: number): void {
-  const { infinity, nan, last } = floatCodes(f);
-  // a NaN that no magnitude test finds is the code of minus zero
-  const code = f.negativeZero === false ? nan : -1;
-  k[`decode_${widthOf(f.bits)}_f32`](q, y, n, f.mantissa, f.bias, f.bits, floatStep(f), infinity, last, code);
+export function decodeFloats({ kernels, arena }: Engine, f: FloatFormat, q: number, y: number, n: number): void {
+  kernels[`decode_${widthOf(f.bits)}_f32`](q, y, n, writeMinifloat(arena, f, true));
 }
 
 /** Whether a float format has a code for NaN. */

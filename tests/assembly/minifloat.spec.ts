@@ -2,7 +2,7 @@
 // path with the one for single values.
 
 import { ROUND_AWAY, ROUND_DOWN, ROUND_EVEN, ROUND_STOCHASTIC, ROUND_UP, ROUND_ZERO } from "../../assembly/abi";
-import { decodeMany, encodeMany } from "../../assembly/minifloat";
+import { decodeMany, encodeMany, Minifloat } from "../../assembly/minifloat";
 
 /** No magnitude and no code: a format without infinity, or whose NaN the largest number tells. */
 const NONE: u32 = 0xffffffff;
@@ -37,26 +37,27 @@ const E2M1FN = new Float(1, 1, 4, 7, NONE, NONE, 1);
 const FLOAT16 = new Float(10, 15, 16, 0x7bff, 0x7c00, 0x7e00, 1);
 const BFLOAT16 = new Float(7, 127, 16, 0x7f7f, 0x7f80, 0x7fc0, 1);
 
+/** The same in memory. */
+function numbers(f: Float, overflow: u32): Minifloat {
+  const format = new Minifloat();
+  format.mantissa = f.mantissa;
+  format.bias = f.bias;
+  format.width = f.width;
+  format.step = f.step;
+  format.max = f.max;
+  format.overflow = overflow;
+  format.infinity = f.infinity;
+  format.last = f.last;
+  format.nan = f.nan;
+  format.minusZero = f.minusZero;
+  return format;
+}
+
 /** The code of one value, `copies` times over, of which the last is given back and the others have to be the same. */
 function codeOf<T>(f: Float, value: f32, rounding: i32 = ROUND_EVEN, copies: i32 = 1, overflow: u32 = f.max): i32 {
   const x = new StaticArray<f32>(copies).fill(value);
   const q = new StaticArray<T>(copies);
-  encodeMany<T>(
-    changetype<usize>(x),
-    changetype<usize>(q),
-    copies,
-    f.mantissa,
-    f.bias,
-    f.width,
-    f.step,
-    f.max,
-    overflow,
-    f.nan,
-    f.minusZero,
-    rounding,
-    42,
-    0,
-  );
+  encodeMany<T>(changetype<usize>(x), changetype<usize>(q), copies, numbers(f, overflow), rounding, 42, 0);
   for (let i = 0; i < copies; i++) if (q[i] != q[copies - 1]) return -1;
   return <i32>q[copies - 1];
 }
@@ -67,20 +68,7 @@ function decodeAll<T>(f: Float): StaticArray<f32> {
   const codes = new StaticArray<T>(count);
   for (let code = 0; code < count; code++) codes[code] = <T>code;
   const values = new StaticArray<f32>(count);
-  // a NaN that no magnitude test finds is the code of minus zero
-  const nan = f.minusZero ? NONE : f.nan;
-  decodeMany<T>(
-    changetype<usize>(codes),
-    changetype<usize>(values),
-    count,
-    f.mantissa,
-    f.bias,
-    f.width,
-    f.step,
-    f.infinity,
-    f.last,
-    nan,
-  );
+  decodeMany<T>(changetype<usize>(codes), changetype<usize>(values), count, numbers(f, f.max));
   return values;
 }
 
@@ -90,22 +78,7 @@ function lost<T>(f: Float): i32 {
   const count = values.length;
   const back = new StaticArray<T>(count);
   const beyond = f.infinity == NONE ? f.nan : f.infinity;
-  encodeMany<T>(
-    changetype<usize>(values),
-    changetype<usize>(back),
-    count,
-    f.mantissa,
-    f.bias,
-    f.width,
-    f.step,
-    f.max,
-    beyond,
-    f.nan,
-    f.minusZero,
-    ROUND_EVEN,
-    0,
-    0,
-  );
+  encodeMany<T>(changetype<usize>(values), changetype<usize>(back), count, numbers(f, beyond), ROUND_EVEN, 0, 0);
   let wrong = 0;
   for (let code = 0; code < count; code++) {
     wrong += i32(isNaN(values[code]) ? back[code] != <T>f.nan : back[code] != <T>code);

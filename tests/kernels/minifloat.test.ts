@@ -35,6 +35,7 @@ const CASES: { name: string; row: FloatFormat; oracle: MiniFloat }[] = [
   ...(
     [
       [1, 1, 1, "finite"],
+      [1, 3, 1, "ieee"],
       [1, 6, 1, "finite"],
       [2, 5, 1, "finite"],
       [5, 0, 15, "finite"],
@@ -83,31 +84,25 @@ interface Options {
   readonly index?: number;
 }
 
+/** A Minifloat of assembly/minifloat.ts, word by word. */
+function minifloat(bench: Bench, row: FloatFormat, saturate: boolean): number {
+  const { max, infinity, nan, last } = floatCodes(row);
+  const beyond = infinity >= 0 ? infinity : nan;
+  const overflow = saturate || beyond < 0 ? max : beyond;
+  const words = Int32Array.of(row.mantissa, row.bias, row.bits, 0, max, overflow, infinity, last, nan, 1);
+  if (row.negativeZero === false) words[9] = 0;
+  new Float32Array(words.buffer)[3] = floatStep(row);
+  return bench.put(words);
+}
+
 function encodeWith(bench: Bench, row: FloatFormat, x: Float32Array, options: Options): ArrayLike<number> {
   const { k } = bench;
-  const { max, infinity, nan } = floatCodes(row);
   const width = widthOf(row.bits);
   const to = bench.reserve(x.length * ARRAYS[width].BYTES_PER_ELEMENT);
-  const beyond = infinity >= 0 ? infinity : nan;
-  const overflow = options.saturate || beyond < 0 ? max : beyond;
   const rounding = options.rounding === "stochastic" ? k.ROUND_STOCHASTIC.value : k[ROUNDINGS[options.rounding]].value;
   const { seed = 0n, index = 0 } = options;
-  k[`encode_f32_${width}`](
-    bench.put(x),
-    to,
-    x.length,
-    row.mantissa,
-    row.bias,
-    row.bits,
-    floatStep(row),
-    max,
-    overflow,
-    nan,
-    +(row.negativeZero !== false),
-    rounding,
-    seed,
-    BigInt(index),
-  );
+  const format = minifloat(bench, row, options.saturate);
+  k[`encode_f32_${width}`](bench.put(x), to, x.length, format, rounding, seed, BigInt(index));
   return bench.get(to, new ARRAYS[width](x.length));
 }
 
@@ -162,21 +157,8 @@ testKernel("decode_u8_f32, decode_u16_f32, decode_u32_f32: every code", (bench) 
     const next = randomWords(1);
     const all = row.bits <= 19;
     const codes = new ARRAYS[width](Array.from({ length: count }, (_, i) => (all ? i : next())));
-    const { infinity, nan, last } = floatCodes(row);
     const to = b.reserve(count * 4);
-    const code = row.negativeZero === false ? nan : -1;
-    b.k[`decode_${width}_f32`](
-      b.put(codes),
-      to,
-      count,
-      row.mantissa,
-      row.bias,
-      row.bits,
-      floatStep(row),
-      infinity,
-      last,
-      code,
-    );
+    b.k[`decode_${width}_f32`](b.put(codes), to, count, minifloat(b, row, true));
     const values = b.get(to, new Float32Array(count));
     if (row.mantissa === 23) assertBits(new Uint32Array(values.buffer), codes, name);
     else
@@ -192,7 +174,7 @@ testKernel("decode_u8_f32 gives the one NaN", (bench) => {
   const b = bench();
   const row = ROWS.get("float8_e4m3fn") as FloatFormat;
   const to = b.reserve(20);
-  b.k.decode_u8_f32(b.put(new Uint8Array(5).fill(0xff)), to, 5, 3, 7, 8, floatStep(row), -1, 126, -1);
+  b.k.decode_u8_f32(b.put(new Uint8Array(5).fill(0xff)), to, 5, minifloat(b, row, true));
   assertBits(b.get(to, new Uint32Array(5)), new Array(5).fill(0x7fc00000), "bits");
 });
 
