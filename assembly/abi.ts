@@ -13,8 +13,5 @@ export const ROUND_DOWN: i32 = 4;
 /** Up or down at random, in proportion to the distance (docs/math.md, equation 5). */
 export const ROUND_STOCHASTIC: i32 = 5;
 
-/** Float64 accumulators of a sum: value i is added to accumulator i mod SUM_LANES (docs/math.md, equation 14). */
-export const SUM_LANES: i32 = 8;
-
 /** Where static data ends: memory from here on is the caller's to use. */
 export const HEAP_BASE: usize = __heap_base;

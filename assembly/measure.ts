@@ -1,5 +1,5 @@
 // What range setting and error figures need: extremes, histograms, squared errors, moments (docs/math.md, equations 12, 14, 17).
-// Sums run in SUM_LANES float64 accumulators that the caller keeps in memory between calls, so chunks do not change them.
+// Sums run in eight float64 accumulators that the caller keeps in memory between calls, so chunks do not change them.
 
 import { F32_ABS, F32_INF, infinityBits, magnitudeMask } from "./lanes";
 import { Step } from "./walk";

@@ -1,5 +1,5 @@
 // The squared error of one quantizer on many values, in one pass and without codes: what a search for the best range asks
-// for again and again (docs/math.md, equation 10). Differences are float32, their squares are summed in SUM_LANES float64.
+// for again and again (docs/math.md, equation 10). Differences are float32, their squares are summed in eight float64.
 
 import { clamp4, firstLanes, infinityBits, load4, magnitudeMask, roundingMagic } from "./lanes";
 

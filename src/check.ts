@@ -6,7 +6,7 @@ import { type CustomFloat, type FloatFormat, FORMATS, type Format, type FormatRo
 type Numbers = ArrayLike<number>;
 
 /** A short text for a value in an error sentence. */
-export function describe(value: unknown): string {
+function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";

@@ -17,10 +17,10 @@ export interface Parameters {
 
 const SMALLEST = 2 ** -149;
 
-/** v rounded to the nearest integer, ties to even; |v| < 2^52. */
+/** v rounded to the nearest integer, ties to even. */
 export function roundHalfEven(v: number): number {
   const magic = 2 ** 52 * 1.5;
-  return v + magic - magic;
+  return Math.abs(v) < 2 ** 51 ? v + magic - magic : v; // float32 numbers of that size are integers
 }
 
 /** The codes of an integer of `bits` bits; narrow leaves out the lowest of a signed one. */

@@ -4,6 +4,7 @@ import { type BlockFormat, element, floatMax } from "../formats.ts";
 import { decode, encode } from "./codec.ts";
 import type { Grain, Scales } from "./grain.ts";
 import { extremesOf } from "./range.ts";
+import { bitsOf } from "./values.ts";
 
 /** The scales of a block format for values, over finite values; nvfp4's come with the tensor's own. */
 export function blockScales(
@@ -18,13 +19,9 @@ export function blockScales(
   return { ...twoLevels(largest, floatMax(element(format) as never)), zero, infinite };
 }
 
-const float = new Float32Array(1);
-const bits = new Uint32Array(float.buffer);
-
 /** floor(log2 v) of a positive float32; -127 for 0 and subnormal numbers. */
 function exponentOf(v: number): number {
-  float[0] = v;
-  return ((bits[0] as number) >>> 23) - 127;
+  return (bitsOf(v) >>> 23) - 127;
 }
 
 /** 2^(floor(log2 amax) - emax), of 2^-127..2^127; the smallest for a block of zeros. */

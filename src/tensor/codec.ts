@@ -21,10 +21,10 @@ import {
   floatStep,
   type IntegerFormat,
 } from "../formats.ts";
-import { codeRange } from "../quantizer.ts";
+import { codeRange, roundHalfEven } from "../quantizer.ts";
 import type { Arena } from "../wasm/arena.ts";
 import type { Engine } from "../wasm/kernels.ts";
-import { eachChunk, grainOf } from "./grain.ts";
+import { countSpecial, eachValue } from "./values.ts";
 
 /** Direction of rounding: to nearest with ties to even or away from zero, toward zero, toward +infinity, toward -infinity. */
 export type Rounding = "even" | "away" | "zero" | "up" | "down";
@@ -82,7 +82,7 @@ function widthOf(bits: number): "u8" | "u16" | "u32" {
 }
 
 /** Writes a Minifloat of assembly/minifloat.ts. */
-export function writeMinifloat(arena: Arena, f: FloatFormat, saturate: boolean): number {
+function writeMinifloat(arena: Arena, f: FloatFormat, saturate: boolean): number {
   const { max, infinity, nan, last } = floatCodes(f);
   const beyond = infinity >= 0 ? infinity : nan;
   const overflow = saturate || beyond < 0 ? max : beyond;
@@ -122,10 +122,8 @@ export function throwNan(x: Float32Array, name: string, format: string): never {
 }
 
 /** Whether the n values at `at` hold a NaN. */
-export function holdsNan({ kernels, arena }: Engine, at: number, n: number): boolean {
-  const counts = arena.zeros(8);
-  kernels.count_f32_u32(at, counts, n);
-  return arena.view(Uint32Array, counts, 2)[1] !== 0;
+export function holdsNan(e: Engine, at: number, n: number): boolean {
+  return countSpecial(e, at, n).nan > 0;
 }
 
 /** One code a value; integers as two's complement in an unsigned array. */
@@ -163,7 +161,7 @@ function encodeChunk(
 }
 
 const TO_INTEGER: Record<string, (v: number) => number> = {
-  even: (v) => (Math.abs(v) < 2 ** 51 ? v + 1.5 * 2 ** 52 - 1.5 * 2 ** 52 : v),
+  even: roundHalfEven,
   away: (v) => (v < 0 ? -Math.floor(0.5 - v) : Math.floor(v + 0.5)),
   zero: Math.trunc,
   up: Math.ceil,
@@ -209,13 +207,6 @@ export function encode(
     e.arena.read(to, codes.subarray(start, start + count));
   });
   return codes;
-}
-
-const NO_SCALES = { scale: Float32Array.of(1), zero: Int32Array.of(0) };
-
-/** Walks n values that have no scales. */
-function eachValue(length: number, work: (engine: Engine, start: number, count: number) => void): void {
-  eachChunk(length, grainOf([length]), NO_SCALES, (chunk) => work(chunk, chunk.start, chunk.count));
 }
 
 /**

@@ -17,6 +17,7 @@ import { type Chunk, eachChunk } from "./grain.ts";
 import { sumLanes } from "./mse.ts";
 import { dequantize, effective, type QuantizeOptions, quantize } from "./quantize.ts";
 import { type Checked, checkTensor, type QTensor } from "./tensor.ts";
+import { bitsOf, floatOf } from "./values.ts";
 
 /** Error of a quantized tensor against the values it was made from; over finite values. */
 export interface QuantizationError {
@@ -103,24 +104,20 @@ function limitsOf({ codes, range }: Checked): CodeRange {
   return { lo: -hi, hi };
 }
 
-const float = new Float32Array(1);
-const bits = new Uint32Array(float.buffer);
-
 /** The largest float32 that is not above v > 0: unclamped codes are float32. */
 function floorFloat(v: number): number {
-  float[0] = v;
-  if ((float[0] as number) > v) bits[0] = (bits[0] as number) - 1;
-  return float[0] as number;
+  const nearest = Math.fround(v);
+  return nearest > v ? floatOf(bitsOf(nearest) - 1) : nearest;
 }
 
 /** The largest float32 that rounds to a finite number of a format: halfway to what would follow the largest, or just below. */
 function lastNotClipped(format: FloatFormat): number {
   const { max } = floatCodes(format);
   const largest = floatMax(format);
-  float[0] = largest + (largest - floatValue(format, max - 1)) / 2;
   if (format.mantissa === 23) return largest;
-  if (max % 2 === 1) bits[0] = (bits[0] as number) - 1; // halfway goes to the even neighbour, which is beyond
-  return float[0] as number;
+  const halfway = Math.fround(largest + (largest - floatValue(format, max - 1)) / 2);
+  // from an odd code halfway goes to the even neighbour, which is beyond
+  return max % 2 === 1 ? floatOf(bitsOf(halfway) - 1) : halfway;
 }
 
 /** A row of {@link compareFormats}. */

@@ -1,8 +1,8 @@
 // A histogram whose bins are the float32's own bits (docs/math.md, equation 12): sign, exponent and seven bits of mantissa.
 // It needs no range beforehand, never rescales, and merges exactly in any order, for it holds integers only.
 
-import { type Engine, engine } from "../wasm/kernels.ts";
-import { eachChunk, grainOf } from "./grain.ts";
+import { engine } from "../wasm/kernels.ts";
+import { bitsOf, eachPiece, floatOf } from "./values.ts";
 
 /** Bins of a page: the mantissa's seven bits. A page is one sign and exponent. */
 export const PAGE = 128;
@@ -13,15 +13,6 @@ const SIGN = BINS / 2;
 /** Counts of the pages that were met, by page number: the float32's highest nine bits. */
 export type Pages = Map<number, Float64Array>;
 
-const bits = new Uint32Array(1);
-const float = new Float32Array(bits.buffer);
-
-/** The float32 with these bits. */
-function floatOf(pattern: number): number {
-  bits[0] = pattern;
-  return float[0] as number;
-}
-
 /** The end of a bin that is nearer to zero. */
 export function binStart(bin: number): number {
   return floatOf(bin * BINS);
@@ -30,17 +21,6 @@ export function binStart(bin: number): number {
 /** The end of a bin that is farther from zero: where the next one starts. */
 export function binEnd(bin: number): number {
   return floatOf(bin * BINS + BINS - 1);
-}
-
-/** Walks the values in chunks, each in memory at `at`. */
-export function eachPiece(
-  x: Float32Array,
-  work: (engine: Engine, at: number, start: number, count: number) => void,
-): void {
-  eachChunk(x.length, grainOf([x.length]), { scale: Float32Array.of(1), zero: Int32Array.of(0) }, (chunk) => {
-    const { start, count } = chunk;
-    work(chunk, chunk.arena.copy(x.subarray(start, start + count)), start, count);
-  });
 }
 
 /** Fewer values than this are counted one by one: clearing and reading 65,536 counters would take longer. */
@@ -62,8 +42,7 @@ export function addToPages(pages: Pages, x: Float32Array): void {
 }
 
 function addOne(pages: Pages, value: number): void {
-  float[0] = value;
-  const bin = (bits[0] as number) >>> 16;
+  const bin = bitsOf(value) >>> 16;
   const page = Math.floor(bin / PAGE);
   const counts = pages.get(page) ?? new Float64Array(PAGE);
   counts[bin % PAGE] = (counts[bin % PAGE] as number) + 1;

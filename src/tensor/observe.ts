@@ -12,7 +12,6 @@ import {
   binOfRank,
   binStart,
   binsInOrder,
-  eachPiece,
   PAGE,
   type Pages,
   pointsOf,
@@ -21,6 +20,7 @@ import { errorOf, type Interval, leastSquares, sumLanes } from "./mse.ts";
 import { type Target, type TargetOptions, targetOf } from "./parameters.ts";
 import { checkRange, entropyInterval, linearFromPages, percentileInterval, type Range } from "./range.ts";
 import { codeFormat } from "./tensor.ts";
+import { countSpecial, eachPiece } from "./values.ts";
 
 /** Options of {@link Observer.range}: the quantizer that the range is for. */
 export interface ObservedRangeOptions extends TargetOptions {
@@ -98,10 +98,9 @@ export class Observer {
   /** Adds values. */
   add(x: Float32Array): this {
     checkFloats(x, "x");
-    eachPiece(x, ({ kernels, arena }, at, _start, n) => {
-      const counts = arena.zeros(8);
-      kernels.count_f32_u32(at, counts, n);
-      const [infinite = 0, nan = 0] = arena.view(Uint32Array, counts, 2);
+    eachPiece(x, (e, at, _start, n) => {
+      const { kernels, arena } = e;
+      const { infinite, nan } = countSpecial(e, at, n);
       this.passOver(infinite, nan);
       const extremes = arena.copy(Float32Array.of(this.min, this.max));
       const place = writePlace(arena, grainOf([n]), 0, 0, 1, [extremes, extremes + 4]);

@@ -4,10 +4,11 @@ import { checkOptions, rangeError, typeError } from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
 import { LINEAR_BINS, leastDivergence } from "./entropy.ts";
 import { type Grain, type Scales, scalesMet, writePlace } from "./grain.ts";
-import { addToPages, binsInOrder, eachPiece, type Pages, pointsOf, valueOfRank } from "./histogram.ts";
+import { addToPages, binsInOrder, type Pages, pointsOf, valueOfRank } from "./histogram.ts";
 import { errorOf, type Interval, leastSquares } from "./mse.ts";
 import { parametersOf, type Target } from "./parameters.ts";
 import type { CodeFormat } from "./tensor.ts";
+import { countSpecial, eachPiece } from "./values.ts";
 
 /**
  * How a range is found: the extremes; a percentile (default 99.99), which leaves out half of the rest at either end, or
@@ -64,18 +65,15 @@ export function extremesOf(x: Float32Array, grain: Grain): { lo: Float32Array; h
   const lo = new Float32Array(grain.count).fill(Infinity);
   const hi = new Float32Array(grain.count).fill(-Infinity);
   let infinite = 0;
-  eachPiece(x, ({ kernels, arena }, at, start, count) => {
+  eachPiece(x, (e, at, start, count) => {
+    const { kernels, arena } = e;
     const { first, met } = scalesMet(grain, start, count);
     const mins = arena.reserve(met * 4);
     const maxs = arena.reserve(met * 4);
     arena.view(Float32Array, mins, met).fill(Infinity);
     arena.view(Float32Array, maxs, met).fill(-Infinity);
     const place = writePlace(arena, grain, start, 0, met, [mins, maxs]);
-    if (kernels.extremes_f32_f32(at, 0, count, place, 0, 0)) {
-      const counts = arena.zeros(8);
-      kernels.count_f32_u32(at, counts, count);
-      infinite += arena.view(Uint32Array, counts, 2)[0] as number;
-    }
+    if (kernels.extremes_f32_f32(at, 0, count, place, 0, 0)) infinite += countSpecial(e, at, count).infinite;
     const [low, high] = [arena.view(Float32Array, mins, met), arena.view(Float32Array, maxs, met)];
     for (let i = 0; i < met; i++) {
       const scale = (first + i) % grain.count;
@@ -119,10 +117,9 @@ function finiteOf(values: Float32Array): Float32Array {
 
 function allFinite(x: Float32Array): boolean {
   let found = 0;
-  eachPiece(x, ({ kernels, arena }, at, _start, count) => {
-    const counts = arena.zeros(8);
-    kernels.count_f32_u32(at, counts, count);
-    found += arena.view(Uint32Array, counts, 2).reduce((a, b) => a + b);
+  eachPiece(x, (e, at, _start, count) => {
+    const { infinite, nan } = countSpecial(e, at, count);
+    found += infinite + nan;
   });
   return found === 0;
 }

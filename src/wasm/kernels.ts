@@ -30,9 +30,8 @@ function bytesOf(tier: Tier): Uint8Array<ArrayBuffer> {
   return tier === "simd" ? base : applyDelta(base, relaxed);
 }
 
-function start(tier: Tier, module?: WebAssembly.Module): Engine {
+function start(tier: Tier, source: WebAssembly.Module | Uint8Array<ArrayBuffer> = bytesOf(tier)): Engine {
   const memory = new WebAssembly.Memory({ initial: 1 });
-  const source = module ?? bytesOf(tier);
   const kernels = instantiateSync(source, { env: { memory } }).exports as unknown as Kernels;
   return { tier, kernels, arena: new Arena(memory, kernels.HEAP_BASE.value) };
 }
@@ -73,8 +72,9 @@ function isExact({ kernels, arena }: Engine): boolean {
 }
 
 function startRelaxed(module?: WebAssembly.Module): Engine | undefined {
-  if (!module && !WebAssembly.validate(bytesOf("relaxed"))) return undefined;
-  const engine = start("relaxed", module);
+  const source = module ?? bytesOf("relaxed");
+  if (!(source instanceof WebAssembly.Module) && !WebAssembly.validate(source)) return undefined;
+  const engine = start("relaxed", source);
   return isExact(engine) ? engine : undefined;
 }
 
