@@ -15,3 +15,10 @@ export const ROUND_STOCHASTIC: i32 = 5;
 
 /** Where static data ends: memory from here on is the caller's to use. */
 export const HEAP_BASE: usize = __heap_base;
+
+/** Arithmetic of a requantization: a float32 product, half to even (docs/math.md, equation 19). */
+export const ARITHMETIC_ONNX: i32 = 0;
+/** An integer product rounded twice (equation 20). */
+export const ARITHMETIC_TFLITE: i32 = 1;
+/** An integer product rounded once (equation 20). */
+export const ARITHMETIC_TFLITE_SINGLE: i32 = 2;

@@ -23,6 +23,11 @@ export function roundHalfEven(v: number): number {
   return Math.abs(v) < 2 ** 51 ? v + magic - magic : v; // float32 numbers of that size are integers
 }
 
+/** v rounded to the nearest integer, ties away from zero: TensorFlow Lite's round. */
+export function roundHalfAway(v: number): number {
+  return Math.sign(v) * Math.floor(Math.abs(v) + 0.5);
+}
+
 /** The codes of an integer of `bits` bits; narrow leaves out the lowest of a signed one. */
 export function codeRange(bits: number, signed: boolean, narrow: boolean): CodeRange {
   const lo = signed ? -(2 ** (bits - 1)) : 0;
