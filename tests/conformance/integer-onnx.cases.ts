@@ -1,5 +1,7 @@
 // ONNX's MatMulInteger, ConvInteger, QLinearMatMul and QLinearConv, and onnxruntime's QGemm, as cases of the operators that
 // accumulate. ONNX has channels second and the weights of a product as [k, n].
+import { type Geometry, geometryOf } from "../reference/conv.ts";
+import type { Operand } from "../reference/integer.ts";
 import { decodeValue, FORMATS } from "../reference/minifloat.ts";
 import {
   decodeBase64,
@@ -11,15 +13,7 @@ import {
   tensorAt,
   tensorNumbers,
 } from "./data.ts";
-import {
-  type IntegerImplementation,
-  type Operand,
-  PLAIN,
-  type ProductCase,
-  type SumsCase,
-  testCases,
-  transpose,
-} from "./integer.cases.ts";
+import { type IntegerImplementation, type ProductCase, type SumsCase, testCases, transpose } from "./integer.cases.ts";
 
 const CHANNELS_LAST = [0, 2, 3, 1];
 
@@ -67,17 +61,15 @@ function given(tensor: StoredTensor | undefined, name: string): StoredTensor {
   return tensor;
 }
 
-type Attributes = Record<string, number[] | number | undefined>;
-
-/** The geometry that a convolution's attributes give: pads are top, left, bottom, right. */
-function geometryOf({ attributes }: StoredOperation): typeof PLAIN {
-  const { strides, pads, dilations, group } = attributes as Attributes;
-  return {
-    strides: (strides ?? PLAIN.strides) as [number, number],
-    pads: (pads ?? PLAIN.pads) as [number, number, number, number],
-    dilations: (dilations ?? PLAIN.dilations) as [number, number],
-    groups: (group ?? 1) as number,
-  };
+/** The geometry that a convolution's attributes give. */
+function attributesOf({ attributes }: StoredOperation): Geometry {
+  const { strides, pads, dilations, group } = attributes as unknown as Partial<Geometry> & { group?: number };
+  return geometryOf({
+    ...(strides && { strides }),
+    ...(pads && { pads }),
+    ...(dilations && { dilations }),
+    ...(group && { groups: group }),
+  });
 }
 
 function convIntegerCase(operation: StoredOperation): SumsCase {
@@ -89,7 +81,7 @@ function convIntegerCase(operation: StoredOperation): SumsCase {
     operator: "convolution",
     x: operandOf(given(input(0), name), CHANNELS_LAST, input(2)),
     w: operandOf(given(input(1), name), CHANNELS_LAST, input(3)),
-    ...geometryOf(operation),
+    ...attributesOf(operation),
     expected: transpose(tensorNumbers(output), output.shape, CHANNELS_LAST),
   };
 }
@@ -103,7 +95,7 @@ function matMulIntegerCase(operation: StoredOperation): SumsCase {
     operator: "linear",
     x: operandOf(a, axesOf(a, false), input(2)),
     w: operandOf(b, axesOf(b, true), input(3)),
-    ...PLAIN,
+    ...geometryOf(),
     expected: tensorNumbers(tensorAt(outputs, 0)),
   };
 }
@@ -128,7 +120,7 @@ function qLinearConvCase(operation: StoredOperation): ProductCase {
     operator: "convolution",
     x: operandOf(given(input(0), name), CHANNELS_LAST, input(2), input(1)),
     w: operandOf(given(input(3), name), CHANNELS_LAST, input(5), input(4)),
-    ...geometryOf(operation),
+    ...attributesOf(operation),
     bias: biasOf(input(8)),
     ...resultOf(output, input(6), input(7)),
     expected: transpose(tensorNumbers(output), output.shape, CHANNELS_LAST),
@@ -147,7 +139,7 @@ function qLinearMatMulCase(operation: StoredOperation, bias?: number): ProductCa
     operator: "linear",
     x: operandOf(a, axesOf(a, false), input(2), input(1)),
     w: operandOf(b, axesOf(b, attributes.transB !== 1), input(5), input(4)),
-    ...PLAIN,
+    ...geometryOf(),
     bias: bias === undefined ? undefined : biasOf(input(bias)),
     ...resultOf(output, input(next), input(next + 1)),
     expected: tensorNumbers(output),

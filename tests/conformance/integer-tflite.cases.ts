@@ -1,16 +1,11 @@
 // TensorFlow Lite's conv, depthwise_conv, transpose_conv, fully_connected and batch_matmul, and gemmlowp's two products, as
 // cases of the operators that accumulate. Every TensorFlow Lite case is there twice, rounded twice and once.
+import { at } from "../reference/at.ts";
+import { type Geometry, geometryOf } from "../reference/conv.ts";
+import type { Accumulation, Operand } from "../reference/integer.ts";
 import { signExtend, unpackCodes } from "../reference/pack.ts";
 import { decodeBase64, decodeInt64, jsonFiles, packedBytes, readJson, type StoredTensor } from "./data.ts";
-import {
-  type IntegerImplementation,
-  type Operand,
-  PLAIN,
-  type ProductCase,
-  type SumsCase,
-  testCases,
-  transpose,
-} from "./integer.cases.ts";
+import { type IntegerImplementation, type ProductCase, type SumsCase, testCases, transpose } from "./integer.cases.ts";
 
 interface QuantizedTensor extends StoredTensor {
   role: string;
@@ -66,43 +61,52 @@ function padsOf(padding: unknown, input: number, output: number, reach: number, 
 }
 
 /** The geometry of a convolution; of a transposed one that of the convolution it transposes. */
-function geometryOf(params: StoredKernel["params"], input: number[], w: number[], output: number[]): typeof PLAIN {
-  const { padding, stride_h: sh = 1, stride_w: sw = 1, dilation_h: dh = 1, dilation_w: dw = 1 } = params;
-  const [strides, dilations] = [[sh, sw] as [number, number], [dh, dw] as [number, number]];
-  const [vertical, horizontal] = [0, 1].map((axis) => {
-    const reach = (dilations[axis] as number) * ((w[1 + axis] as number) - 1) + 1;
-    return padsOf(padding, input[1 + axis] as number, output[1 + axis] as number, reach, strides[axis] as number);
-  }) as [[number, number], [number, number]];
-  return { strides, pads: [vertical[0], horizontal[0], vertical[1], horizontal[1]], dilations, groups: 1 };
+function paddedGeometry(
+  params: StoredKernel["params"],
+  input: readonly number[],
+  w: readonly number[],
+  output: readonly number[],
+): Geometry {
+  const { padding, stride_h, stride_w, dilation_h = 1, dilation_w = 1 } = params;
+  const strides = [stride_h, stride_w] as [number, number];
+  const dilations = [dilation_h, dilation_w] as [number, number];
+  const pads = ([0, 1] as const).map((axis) => {
+    const reach = dilations[axis] * (at(w, 1 + axis) - 1) + 1;
+    return padsOf(padding, at(input, 1 + axis), at(output, 1 + axis), reach, strides[axis]);
+  });
+  const [[top, bottom], [left, right]] = pads as [[number, number], [number, number]];
+  return geometryOf({ strides, dilations, pads: [top, left, bottom, right] });
 }
 
-/** What an operator reads: x and weights in the project's layout, and their geometry. */
-type Operands = Pick<SumsCase, "operator" | "x" | "w" | "groups" | "strides" | "pads" | "dilations">;
-
-/** By the data's name of an operator: its operands. */
-const OPERANDS: Record<string, (kernel: StoredKernel) => Operands> = {
+/** By the data's name of an operator: its operands in the project's layout. */
+const OPERANDS: Record<string, (kernel: StoredKernel) => Accumulation> = {
   conv: (kernel) => {
     const [x, w] = [operandOf(roleOf(kernel, "input")), operandOf(roleOf(kernel, "filter"))];
-    return { operator: "convolution", x, w, ...geometryOf(kernel.params, x.shape, w.shape, kernel.outputs[0].shape) };
+    return {
+      operator: "convolution",
+      x,
+      w,
+      ...paddedGeometry(kernel.params, x.shape, w.shape, kernel.outputs[0].shape),
+    };
   },
   depthwise_conv: (kernel) => {
     const x = operandOf(roleOf(kernel, "input"));
     const w = transposed(operandOf(roleOf(kernel, "filter")), [3, 1, 2, 0]);
-    const geometry = geometryOf(kernel.params, x.shape, w.shape, kernel.outputs[0].shape);
-    return { operator: "convolution", x, w, ...geometry, groups: x.shape[3] as number };
+    const geometry = paddedGeometry(kernel.params, x.shape, w.shape, kernel.outputs[0].shape);
+    return { operator: "convolution", x, w, ...geometry, groups: at(x.shape, 3) };
   },
   transpose_conv: (kernel) => {
     const [x, w] = [operandOf(roleOf(kernel, "input")), operandOf(roleOf(kernel, "filter"))];
-    const geometry = geometryOf(kernel.params, kernel.outputs[0].shape, w.shape, x.shape);
+    const geometry = paddedGeometry(kernel.params, kernel.outputs[0].shape, w.shape, x.shape);
     return { operator: "transposed", x, w, ...geometry };
   },
   fully_connected: (kernel) => {
     const [x, w] = [operandOf(roleOf(kernel, "input")), operandOf(roleOf(kernel, "filter"))];
-    return { operator: "linear", x, w, ...PLAIN };
+    return { operator: "linear", x, w, ...geometryOf() };
   },
   batch_matmul: (kernel) => {
     const [x, w] = [operandOf(roleOf(kernel, "lhs")), transposed(operandOf(roleOf(kernel, "rhs")), [1, 0])];
-    return { operator: "linear", x, w, ...PLAIN };
+    return { operator: "linear", x, w, ...geometryOf() };
   },
 };
 
@@ -122,7 +126,7 @@ function* productCases(op: string): Generator<ProductCase> {
       const [expected] = arithmetic === "tflite" ? kernel.outputs : (kernel.outputs_single_rounding ?? kernel.outputs);
       yield {
         name: `${kernel.name} ${arithmetic}`,
-        ...(OPERANDS[op] as (each: StoredKernel) => Operands)(kernel),
+        ...(OPERANDS[op] as (each: StoredKernel) => Accumulation)(kernel),
         bias: biasOf(kernel),
         y: { format: output.dtype, scale: Math.fround(scale), zero },
         activation: ACTIVATIONS[kernel.params.activation ?? "none"],
@@ -146,7 +150,7 @@ interface StoredGemm {
 }
 
 /** gemmlowp's right side is x and its left side, which has a zero a row, the weights: the result is transposed. */
-function* gemmlowpCases(): Generator<{ stored: StoredGemm; operands: Omit<SumsCase, "expected"> }> {
+function* gemmlowpCases(): Generator<{ stored: StoredGemm; operands: Accumulation & { name: string } }> {
   for (const file of ["gemmlowp_real_gemm.json", "gemmlowp_small_per_channel.json"]) {
     const stored = readJson<StoredGemm>("tflite", file);
     const operand = (tensor: StoredTensor, offsets: number[], scale: number[]): Operand => ({
@@ -160,7 +164,7 @@ function* gemmlowpCases(): Generator<{ stored: StoredGemm; operands: Omit<SumsCa
     const multipliers = (stored.c_mult ?? [3401]).map((mult) => mult / 2 ** 21);
     const x = operand(stored.rhs_t, [stored.rhs_t.offset_added], [1]);
     const w = operand(stored.lhs, [stored.lhs.offset_added].flat(), multipliers);
-    yield { stored, operands: { name: stored.name, operator: "linear", x, w, ...PLAIN } };
+    yield { stored, operands: { name: stored.name, operator: "linear", x, w, ...geometryOf() } };
   }
 }
 
