@@ -72,7 +72,7 @@ export function requantizeSum(sum: number, channel: number, scales: Scales, targ
   return clamp(rescale(sum, real, target.arithmetic, wide) + target.zero, target.lo, target.hi);
 }
 
-/** A bias as the sums have it: integers as they are, floats divided by the scale of the sums, half to even. */
+/** A bias as the sums have it: integers as they are, floats in steps of the float32 product of the scales, half to even. */
 export function biasAt(
   bias: ArrayLike<number | bigint> | undefined,
   channel: number,
@@ -81,7 +81,7 @@ export function biasAt(
   if (bias === undefined) return 0;
   const value = Number(bias[channel]);
   if (!(bias instanceof Float32Array)) return value;
-  return roundHalfEven(value / (scales.x * ofChannel(scales.w, channel)));
+  return roundHalfEven(value / Math.fround(scales.x * ofChannel(scales.w, channel)));
 }
 
 /** The codes of sums whose last axis is `channels` long. */
