@@ -133,7 +133,7 @@ export function multiply(product: Product, results: Results): void {
 function rescaleOf({ x, w, output, slopes }: Product, wide: boolean): number {
   const { columns, scale } = w.weight;
   const scales: AccumulatorScales = { x: x.scale, w: scale };
-  if (output === "sums" || output === "wide-sums") return writeRescale(w.engine, output, [], wide);
+  if (output === "sums" || output === "wide-sums") return writeRescale(w.engine, output, new Float64Array(0), wide);
   const multipliers = multipliersOf(scales, output, columns);
   const below = slopes && multipliers.map((m, i) => m * (slopes[i] as number));
   return writeRescale(w.engine, output, multipliers, wide && x.bits > 8, below);
@@ -210,8 +210,8 @@ function runPanels(product: Product, { packing, wide }: Plan & { packing: "bytes
 
 /** Copies the weights' zeros of a group's columns; 0 if there are none. */
 function copyZeros({ w }: Product, first: number, count: number): number {
+  if (w.weight.symmetric) return 0;
   const zeros = signedZeros(w.weight).subarray(first, first + count);
-  if (zeros.every((zero) => zero === 0)) return 0;
   const padded = new Int32Array(ceil(count / COLUMNS) * COLUMNS);
   padded.set(zeros);
   return w.engine.arena.copy(padded);
