@@ -131,8 +131,8 @@ export function multiply(product: Product, results: Results): void {
 }
 
 function rescaleOf({ x, w, output, slopes }: Product, wide: boolean): number {
-  const { columns, scale } = w.weight;
-  const scales: AccumulatorScales = { x: x.scale, w: scale };
+  const { columns, scale, shape } = w.weight;
+  const scales: AccumulatorScales = { x: x.scale, w: scale, single: shape.length === 2 };
   if (output === "sums" || output === "wide-sums") return writeRescale(w.engine, output, new Float64Array(0), wide);
   const multipliers = multipliersOf(scales, output, columns);
   const below = slopes && multipliers.map((m, i) => m * (slopes[i] as number));

@@ -10,6 +10,8 @@ const { fround } = Math;
 export interface AccumulatorScales {
   readonly x: number;
   readonly w: Float32Array;
+  /** Whether TensorFlow Lite multiplies them in float32 where there is one of each: in matrix products, not in convolutions. */
+  readonly single: boolean;
 }
 
 /** What accumulators become: codes, float32 numbers, or what they are. */
@@ -25,12 +27,12 @@ function table<T extends Float32Array | Int32Array>(kind: new (n: number) => T, 
 }
 
 /** The real multipliers of a result: one a column. */
-export function multipliersOf({ x, w }: AccumulatorScales, output: Result | "float32", columns: number): Float64Array {
+export function multipliersOf(scales: AccumulatorScales, output: Result | "float32", columns: number): Float64Array {
+  const { x, w, single } = scales;
   const multipliers = new Float64Array(columns);
   const divisor = output === "float32" ? 1 : output.scale;
   const isOnnx = output === "float32" || output.arithmetic === "onnx";
-  // TensorFlow Lite multiplies two scales per tensor as the float32 they are, and one per channel in double
-  const isRounded = isOnnx || w.length === 1;
+  const isRounded = isOnnx || (single && w.length === 1);
   for (let i = 0; i < columns; i++) {
     const product = x * (w[w.length === 1 ? 0 : i] as number);
     const real = (isRounded ? fround(product) : product) / divisor;
