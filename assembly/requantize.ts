@@ -61,11 +61,11 @@ function codes4(acc: v128, at: usize, r: Rescale): v128 {
   const arithmetic = r.arithmetic;
   const multiplier = numbers4(r.multipliers + at, below, acc);
   const zero = v128.load32_splat(changetype<usize>(r), offsetof<Rescale>("zero"));
-  const lo = v128.load32_splat(changetype<usize>(r), offsetof<Rescale>("lo"));
-  const hi = v128.load32_splat(changetype<usize>(r), offsetof<Rescale>("hi"));
+  const least = i32x4.sub(v128.load32_splat(changetype<usize>(r), offsetof<Rescale>("lo")), zero);
+  const most = i32x4.sub(v128.load32_splat(changetype<usize>(r), offsetof<Rescale>("hi")), zero);
   if (arithmetic == ARITHMETIC_ONNX) {
-    const from = f32x4.convert_i32x4_s(i32x4.sub(lo, zero));
-    const till = f32x4.convert_i32x4_s(i32x4.sub(hi, zero));
+    const from = f32x4.convert_i32x4_s(least);
+    const till = f32x4.convert_i32x4_s(most);
     const magic = roundingMagic(); // taken off as an integer, too
     const v = f32x4.add(clamp4(f32x4.mul(f32x4.convert_i32x4_s(acc), multiplier), from, till), magic);
     return i32x4.add(i32x4.sub(v, magic), zero);
@@ -74,7 +74,7 @@ function codes4(acc: v128, at: usize, r: Rescale): v128 {
     arithmetic == ARITHMETIC_TFLITE
       ? rescale4Twice(acc, multiplier, numbers4(r.lefts + at, below, acc), numbers4(r.rights + at, below, acc))
       : once4(acc, r, at);
-  return i32x4.max_s(i32x4.min_s(i32x4.add(v, zero), hi), lo);
+  return i32x4.add(i32x4.max_s(i32x4.min_s(v, most), least), zero); // v + zero may be beyond int32
 }
 
 /** The first `count` of four int32 as numbers of type T. */
@@ -178,7 +178,7 @@ function codeOf(acc: i64, at: usize, r: Rescale): i32 {
   if (r.arithmetic == ARITHMETIC_TFLITE_WIDE) {
     const other = at + (acc < 0 ? r.below : 0);
     const v = rescaleWide(acc, load<i32>(r.multipliers + other), load<i32>(r.rights + other));
-    return min(max(v + r.zero, r.lo), r.hi);
+    return min(max(v, r.lo - r.zero), r.hi - r.zero) + r.zero;
   }
   if (r.arithmetic == ARITHMETIC_ONNX) {
     const v = <f32>acc * load<f32>(r.multipliers + at + (acc < 0 ? r.below : 0));
