@@ -1,4 +1,4 @@
-// Convolutions of quantized images in integers, channels last (docs/math.md, equations 50 and 51).
+// Convolutions of quantized images in integers, channels last (docs/math.md, equations 50 to 52).
 
 import { checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";

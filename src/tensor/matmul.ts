@@ -1,4 +1,4 @@
-// Products of quantized matrices in integers (docs/math.md, equations 19 to 21 and 50).
+// Products of quantized matrices in integers (docs/math.md, equations 19 to 21, 50 and 51).
 
 import { checkOptions, rangeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";

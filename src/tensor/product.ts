@@ -1,5 +1,5 @@
 // Matrix products and convolutions of codes: which kernel runs, and the operands as it reads them (assembly/product.ts,
-// depthwise.ts; docs/math.md, equations 19 to 21 and 50).
+// depthwise.ts; docs/math.md, equations 19 to 21, 50 and 51).
 
 import type { CodeArray } from "../formats.ts";
 import type { PackedWeight } from "./prepare.ts";
