@@ -68,6 +68,7 @@ function multiplyPanels<D extends Dot>(
   init: usize,
   initStride: usize,
 ): void {
+  const height = changetype<D>(0).rows;
   const stride = PANEL_STEP * <usize>stepsOf(p);
   const sums = p.sums;
   let panel = panels + PANEL_STEP * <usize>from;
@@ -79,10 +80,10 @@ function multiplyPanels<D extends Dot>(
     init += initStride * 4;
   }
   for (; j < columns; j += PANEL_COLUMNS) {
-    for (let i: i32 = 0; i < count; i += 4) {
+    for (let i: i32 = 0; i < count; i += height) {
       const at = sums + ((<usize>(i * GROUP + j)) << 2);
       const first = rows + <usize>i * <usize>p.rowStride;
-      tile<D>(first, p.rowStride, min(count - i, 4) - 1, panel, steps, init, at, GROUP << 2);
+      tile<D>(first, p.rowStride, min(count - i, height) - 1, panel, steps, init, at, GROUP << 2);
     }
     panel += stride;
     init += initStride;

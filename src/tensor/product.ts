@@ -53,6 +53,9 @@ const SLACK = 32;
 /** Bytes of a block's gathered rows or sums: what the first caches hold. */
 const BLOCK_BYTES = 1 << 16;
 
+/** Rows that make whole tiles, of four rows as of six. */
+const TILE_ROWS = 12;
+
 /** Columns whose sums the kernels keep at a time. */
 const GROUP = 64;
 
@@ -186,7 +189,7 @@ function runPanels(product: Product, { packing, wide }: Plan & { packing: "bytes
   const isBytes = packing === "bytes";
   const inPlace = isBytes && mask === 0 && isPlain(geometry);
   const rowStride = inPlace ? geometry.channels : isBytes ? ceil(length / 4) * 4 : ceil(length / 2) * 4;
-  const block = max(4, min(GROUP, floor(BLOCK_BYTES / max(rowStride, 1) / 4) * 4));
+  const block = max(1, min(5, floor(BLOCK_BYTES / max(rowStride, 1) / TILE_ROWS))) * TILE_ROWS;
   const rows = arena.reserve(inPlace ? 0 : block * rowStride + SLACK);
   const sums = arena.reserve(block * GROUP * 4);
   const wideSums = arena.reserve(wide ? block * GROUP * 8 : 0);
