@@ -171,3 +171,58 @@ export function strip<D extends Dot>(
   storeSums(acc + 64, a2, b2);
   storeSums(acc + 96, a3, b3);
 }
+
+/** Pairs of partial sums added: [a0 a0' a1 a1'] [b0 b0' b1 b1'] -> [a0 | a1 | b0 | b1]. */
+// @ts-ignore: decorator
+@inline
+function addPairs(a: v128, b: v128): v128 {
+  return i32x4.add(v128.shuffle<i32>(a, b, 0, 2, 4, 6), v128.shuffle<i32>(a, b, 1, 3, 5, 7));
+}
+
+/** Two columns of a panel's step, four bytes of each as int16, times four int16 of a row twice. */
+// @ts-ignore: decorator
+@inline
+function addColumns(acc: v128, panel: usize, x: v128): v128 {
+  return i32x4.add(acc, i32x4.dot_i16x8_s(v128.load8x8_s(panel), x));
+}
+
+/**
+ * One row of int16 times two panels of bytes: a row alone is bound by the reading of the weights, which are half as long as
+ * int16. Eight sums each go to `acc` and `next`, which begin with the int32 at `init` and `nextInit`.
+ */
+export function widenedStrip(
+  row: usize,
+  panel: usize,
+  other: usize,
+  steps: i32,
+  init: usize,
+  nextInit: usize,
+  acc: usize,
+  next: usize,
+): void {
+  let a0 = i32x4.splat(0);
+  let a1 = a0;
+  let a2 = a0;
+  let a3 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  let b2 = a0;
+  let b3 = a0;
+  for (let i: i32 = 0; i < steps; i++) {
+    const x = v128.load64_splat(row);
+    a0 = addColumns(a0, panel, x);
+    a1 = addColumns(a1, panel + 8, x);
+    a2 = addColumns(a2, panel + 16, x);
+    a3 = addColumns(a3, panel + 24, x);
+    b0 = addColumns(b0, other, x);
+    b1 = addColumns(b1, other + 8, x);
+    b2 = addColumns(b2, other + 16, x);
+    b3 = addColumns(b3, other + 24, x);
+    row += 8;
+    panel += PANEL_STEP;
+    other += PANEL_STEP;
+  }
+  storeSums(acc, i32x4.add(v128.load(init), addPairs(a0, a1)), i32x4.add(v128.load(init, 16), addPairs(a2, a3)));
+  const nextLow = i32x4.add(v128.load(nextInit), addPairs(b0, b1));
+  storeSums(next, nextLow, i32x4.add(v128.load(nextInit, 16), addPairs(b2, b3)));
+}
