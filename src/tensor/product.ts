@@ -106,15 +106,17 @@ function activationsAs({ x, w }: Product, isBytes: boolean): { mask: number; zer
 function copyInitialSums(product: Product, zero: number, first: number, count: number, wide: boolean): number {
   const { w, bias } = product;
   const { arena } = w.engine;
-  const sum = zero === 0 ? new Int32Array(w.weight.columns) : w.sums().sum;
+  const sum = zero === 0 ? undefined : w.sums().sum;
   if (wide) {
-    const exact = (i: number) => BigInt(bias?.[i] ?? 0) - BigInt(zero * (sum[i] as number));
+    const exact = (i: number) => BigInt(bias?.[i] ?? 0) - BigInt(zero * (sum?.[i] ?? 0));
     return arena.copy(BigInt64Array.from({ length: count }, (_, i) => exact(first + i)));
   }
-  const initial = new Int32Array(ceil(count / COLUMNS) * COLUMNS);
-  for (let i = 0; i < count; i++) initial[i] = -zero * (sum[first + i] as number);
-  if (bias) for (let i = 0; i < count; i++) initial[i] = (initial[i] as number) + Number(bias[first + i]);
-  return arena.copy(initial);
+  const at = arena.reserve(ceil(count / COLUMNS) * COLUMNS * 4);
+  const initial = arena.view(Int32Array, at, ceil(count / COLUMNS) * COLUMNS).fill(0);
+  if (bias) for (let i = 0; i < count; i++) initial[i] = Number(bias[first + i]);
+  if (sum)
+    for (let i = 0; i < count; i++) initial[i] = (initial[i] as number) - Math.imul(zero, sum[first + i] as number);
+  return at;
 }
 
 /** What results go into. */
@@ -138,12 +140,14 @@ export function multiply(product: Product, results: Results): void {
 }
 
 function rescaleOf({ x, w, output, slopes }: Product, wide: boolean): number {
-  const { columns, scale } = w.weight;
-  if (output === "sums" || output === "wide-sums") return writeRescale(w.engine, output, new Float64Array(0), wide);
-  const isFloat32 = w.weight.shape.length === 2 && scale.length === 1;
-  const multipliers = multipliersOf({ x: x.scale, w: scale, isFloat32 }, output, columns);
-  const below = slopes && slopedMultipliers(multipliers, slopes, output);
-  return writeRescale(w.engine, output, multipliers, wide && x.bits > 8, below);
+  const { columns, scale, shape } = w.weight;
+  if (typeof output === "string" && output !== "float32") {
+    return writeRescale(w.engine, output, { own: new Float64Array(0) }, wide);
+  }
+  const isFloat32 = shape.length === 2 && scale.length === 1;
+  const own = multipliersOf({ x: x.scale, w: scale, isFloat32 }, output, columns);
+  const below = slopes && slopedMultipliers(own, slopes, output);
+  return writeRescale(w.engine, output, { own, below }, wide && x.bits > 8);
 }
 
 /** Writes a Patches of assembly/gather.ts. */

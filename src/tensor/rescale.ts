@@ -20,13 +20,6 @@ export type Output = Result | "float32" | "sums" | "wide-sums";
 
 const RESULT_CONSTANTS = { int8: "RESULT_I8", uint8: "RESULT_U8", int16: "RESULT_I16" } as const;
 
-/** A table read by vectors: a number a column, and three more. */
-function table<T extends Float32Array | Int32Array>(kind: new (n: number) => T, of: ArrayLike<number>): T {
-  const numbers = new kind(of.length + 3);
-  numbers.set(of);
-  return numbers;
-}
-
 /** The real multipliers of a result: one a column. */
 export function multipliersOf(scales: AccumulatorScales, output: Result | "float32", columns: number): Float64Array {
   const { x, w } = scales;
@@ -51,55 +44,85 @@ export function slopedMultipliers(multipliers: Float64Array, slopes: ArrayLike<n
   });
 }
 
-/** Writes a Rescale of assembly/requantize.ts. `below`: multipliers of negative accumulators, where they have others. */
-export function writeRescale(
-  { kernels: k, arena }: Engine,
-  output: Output,
-  multipliers: Float64Array,
-  wide: boolean,
-  below?: Float64Array,
+/** Multipliers of all accumulators, and of negative ones where they have others. */
+export interface Multipliers {
+  readonly own: Float64Array;
+  readonly below?: Float64Array | undefined;
+}
+
+/** Bytes of a table: a number a column, and three more that vectors read. */
+const tableBytes = (columns: number) => (columns + 3) * 4;
+
+/** Writes a table, and that of negative accumulators behind it. */
+function writeTable<T extends Float32Array | Int32Array>(
+  { arena }: Engine,
+  kind: new (buffer: ArrayBufferLike, at: number, length: number) => T,
+  own: ArrayLike<number>,
+  below?: ArrayLike<number>,
 ): number {
-  if (output === "sums" || output === "wide-sums") {
-    const { value } = output === "sums" ? k.RESULT_I32 : k.RESULT_I64;
-    return arena.copy(Uint32Array.of(value, 0, 0, 0, 0, 0, 0, 0, 0));
-  }
-  const tables = (of: Float64Array) => tablesOf(output, of, wide);
-  const own = tables(multipliers);
-  const other = below && tables(below);
-  const at = own.map((each, i) => {
-    const from = arena.copy(each);
-    if (other) arena.copy(other[i] as Int32Array);
-    return from;
-  });
-  const [from = 0, lefts = 0, rights = 0] = at;
-  const distance = other ? Math.ceil((own[0] as Int32Array).byteLength / 16) * 16 : 0;
-  if (output === "float32") return arena.copy(Uint32Array.of(k.RESULT_F32.value, 0, 0, 0, 0, from, 0, 0, distance));
-  const { codes, arithmetic, zero, range } = output;
-  const kind = wide && arithmetic !== "onnx" ? k.ARITHMETIC_TFLITE_WIDE : k[ARITHMETIC_CONSTANTS[arithmetic]];
-  const result = k[RESULT_CONSTANTS[codes.name as "int8"]];
-  return arena.copy(Uint32Array.of(result.value, kind.value, zero, range.lo, range.hi, from, lefts, rights, distance));
+  const bytes = tableBytes(own.length);
+  const at = arena.reserve(below ? 2 * bytes : bytes);
+  arena.view(kind, at, own.length).set(own);
+  if (below) arena.view(kind, at + bytes, below.length).set(below);
+  return at;
 }
 
 /** Fails where a multiplier is not below 2^exponent, rounded to 31 bits or not. */
 function checkMultipliers(multipliers: Float64Array, exponent: number): void {
   const most = 2 ** exponent * (1 - 2 ** -32);
-  const beyond = multipliers.find((real) => !(Math.abs(real) < most));
-  if (beyond !== undefined) throw rangeError("scale", `x.scale * w.scale / scale below 2^${exponent}`, beyond);
+  for (let i = 0; i < multipliers.length; i++) {
+    const real = multipliers[i] as number;
+    if (!(real < most && real > -most)) {
+      throw rangeError("scale", `x.scale * w.scale / scale below 2^${exponent}`, real);
+    }
+  }
 }
 
-/** Multipliers, lefts and rights of a Rescale. */
-function tablesOf(output: Result | "float32", multipliers: Float64Array, wide: boolean) {
-  const isFloat = output === "float32" || output.arithmetic === "onnx";
-  if (output !== "float32") checkMultipliers(multipliers, isFloat ? 128 : wide ? 14 : 30);
-  if (isFloat) return [table(Float32Array, multipliers)];
+/** A multiplier as integers: itself, and what shifts left and right. */
+interface Factors {
+  readonly own: number[];
+  readonly left: number[];
+  readonly right: number[];
+}
+
+/** The integer multipliers of real ones; `shifts`: the right factors are plain shifts. */
+function factorsOf(multipliers: Float64Array, shifts: boolean): Factors {
   const pairs = Array.from(multipliers, integerMultiplier);
-  const own = table(
-    Int32Array,
-    pairs.map(({ multiplier }) => multiplier),
-  );
-  const shifts = pairs.map(({ shift }) => shift);
-  if (wide || output.arithmetic === "tflite-single") return [own, table(Int32Array, []), table(Int32Array, shifts)];
-  const lefts = shifts.map((shift) => 2 ** Math.max(shift, 0));
-  const rights = shifts.map((shift) => -(2 ** (31 - Math.max(-shift, 0))));
-  return [own, table(Int32Array, lefts), table(Int32Array, rights)];
+  return {
+    own: pairs.map(({ multiplier }) => multiplier),
+    left: pairs.map(({ shift }) => 2 ** Math.max(shift, 0)),
+    right: pairs.map(({ shift }) => (shifts ? shift : -(2 ** (31 - Math.max(-shift, 0))))),
+  };
+}
+
+/** Pointers to multipliers, lefts and rights of a Rescale. */
+function writeTables(engine: Engine, output: Result | "float32", { own, below }: Multipliers, wide: boolean): number[] {
+  const isFloat = output === "float32" || output.arithmetic === "onnx";
+  const exponent = isFloat ? 128 : wide ? 14 : 30;
+  for (const each of below ? [own, below] : [own]) checkMultipliers(each, exponent);
+  if (isFloat) return [writeTable(engine, Float32Array, own, below), 0, 0];
+  const shifts = wide || output.arithmetic === "tflite-single";
+  const above = factorsOf(own, shifts);
+  const other = below && factorsOf(below, shifts);
+  return [
+    writeTable(engine, Int32Array, above.own, other?.own),
+    writeTable(engine, Int32Array, above.left, other?.left),
+    writeTable(engine, Int32Array, above.right, other?.right),
+  ];
+}
+
+/** Writes a Rescale of assembly/requantize.ts; `wide`: sums of 16-bit activations. */
+export function writeRescale(engine: Engine, output: Output, multipliers: Multipliers, wide: boolean): number {
+  const { kernels: k, arena } = engine;
+  if (output === "sums" || output === "wide-sums") {
+    const { value } = output === "sums" ? k.RESULT_I32 : k.RESULT_I64;
+    return arena.copy(Uint32Array.of(value, 0, 0, 0, 0, 0, 0, 0, 0));
+  }
+  const tables = writeTables(engine, output, multipliers, wide);
+  const below = multipliers.below ? tableBytes(multipliers.own.length) : 0;
+  if (output === "float32") return arena.copy(Uint32Array.of(k.RESULT_F32.value, 0, 0, 0, 0, ...tables, below));
+  const { codes, arithmetic, zero, range } = output;
+  const kind = wide && arithmetic !== "onnx" ? k.ARITHMETIC_TFLITE_WIDE : k[ARITHMETIC_CONSTANTS[arithmetic]];
+  const result = k[RESULT_CONSTANTS[codes.name as "int8"]];
+  return arena.copy(Uint32Array.of(result.value, kind.value, zero, range.lo, range.hi, ...tables, below));
 }
