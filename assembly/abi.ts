@@ -22,3 +22,19 @@ export const ARITHMETIC_ONNX: i32 = 0;
 export const ARITHMETIC_TFLITE: i32 = 1;
 /** An integer product rounded once (equation 20). */
 export const ARITHMETIC_TFLITE_SINGLE: i32 = 2;
+/** An integer product of a 64-bit accumulator (equation 20). */
+export const ARITHMETIC_TFLITE_WIDE: i32 = 3;
+
+/** What requantization writes: codes, accumulators as they are, or float32 numbers. */
+export const RESULT_I8: i32 = 0;
+export const RESULT_U8: i32 = 1;
+export const RESULT_I16: i32 = 2;
+export const RESULT_I32: i32 = 3;
+export const RESULT_I64: i32 = 4;
+export const RESULT_F32: i32 = 5;
+
+/** What gathering does to a value: bytes exclusive-or a mask; bytes as int16 less a zero, from i8 or u8; int16 as it is. */
+export const GATHER_BYTES: i32 = 0;
+export const GATHER_I8: i32 = 1;
+export const GATHER_U8: i32 = 2;
+export const GATHER_I16: i32 = 3;

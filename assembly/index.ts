@@ -15,6 +15,7 @@ import { decodeMany, encodeMany, Minifloat } from "./minifloat";
 import { walk } from "./walk";
 
 export * from "./abi";
+export { depthwise_rows, pack_i8_depthwise } from "./depthwise";
 export {
   count_f32_u32,
   histogram_f32_u32,
@@ -23,9 +24,12 @@ export {
   moment_f32_f64,
   split_error_f32_f64,
 } from "./measure";
+export { flip_u8_u8 } from "./gather";
 export { encode_f32_e8m0 } from "./minifloat";
 export { pack_u8, unpack_u8 } from "./pack";
+export { pack_i8_i16_panels, pack_i8_i8_panels, sum_i8_i32 } from "./panels";
 export { dot_u8_i8_i32_relaxed } from "./probe";
+export { multiply_rows } from "./product";
 export { round_f32_stochastic } from "./random";
 export { error_f32_f64_float, error_f32_f64_integer } from "./search";
 

@@ -39,6 +39,11 @@ export function memoryError(bytes: number, used: number): RangeError {
   return new RangeError(`out of wasm memory: ${bytes} bytes more were asked for, ${used} are in use`);
 }
 
+/** The error of something that was disposed and is used. */
+export function disposedError(name: string): TypeError {
+  return new TypeError(`"${name}" expected a prepared weight that is in memory, got one that was disposed`);
+}
+
 /** The error of a combination of options. */
 export function conflict(name: string, other: string, why: string): TypeError {
   return new TypeError(`"${name}" and "${other}" exclude each other: ${why}`);

@@ -1,7 +1,16 @@
 // The public names.
 
 export type { CodeArray, CustomFloat, Format, FormatName } from "./formats.ts";
+export { accumulate } from "./tensor/accumulate.ts";
 export { decode, type EncodeOptions, encode, pack, type Rounding, unpack } from "./tensor/codec.ts";
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  convTranspose2d,
+  type Placement,
+} from "./tensor/conv.ts";
 export {
   type CompareOptions,
   compareFormats,
@@ -9,8 +18,12 @@ export {
   type QuantizationError,
   quantizationError,
 } from "./tensor/error.ts";
+export { type MatmulOptions, matmul } from "./tensor/matmul.ts";
 export { type ObservedRangeOptions, Observer, type ObserverState, observe } from "./tensor/observe.ts";
+export type { Bias } from "./tensor/operand.ts";
+export { PreparedWeight, prepare } from "./tensor/prepare.ts";
 export { dequantize, fakeQuantize, type QuantizeOptions, quantize, requantize } from "./tensor/quantize.ts";
 export type { Range } from "./tensor/range.ts";
+export type { Arithmetic, Clamp, ResultOptions } from "./tensor/result.ts";
 export type { QTensor, Tensor } from "./tensor/tensor.ts";
 export { ready, type Tier, tier, useTier } from "./wasm/kernels.ts";

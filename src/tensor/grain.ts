@@ -74,14 +74,15 @@ function widened(grain: Grain, scales: Scales): [Grain, Scales] {
 
 /** Runs `work` on every chunk of a tensor of `length` values, scales in place; scratch memory is released after each. */
 export function eachChunk(length: number, narrow: Grain, given: Scales, work: (chunk: Chunk) => void): void {
-  const { tier, kernels, arena } = engine();
+  const running = engine();
+  const { arena } = running;
   const [grain, scales] = widened(narrow, given);
   arena.scope(() => {
     const resident = grain.count <= SCALES ? copyScales(arena, scales, 0, grain.count) : undefined;
     for (let start = 0; start < length; start += CHUNK) {
       const count = Math.min(CHUNK, length - start);
       arena.scope(() =>
-        work({ tier, kernels, arena, start, count, place: placeOf(arena, grain, scales, start, count, resident) }),
+        work({ ...running, start, count, place: placeOf(arena, grain, scales, start, count, resident) }),
       );
     }
   });

@@ -1,10 +1,10 @@
-// Scoped scratch memory of one engine: a stack of bytes behind the module's static data, grown when needed and given back
-// when the scope ends, whatever happens inside it.
+// Scoped scratch memory of one engine: a stack of bytes in segments of the heap, taken when needed and given back when the
+// scope ends, whatever happens inside it.
 
-import { memoryError } from "../check.ts";
+import { aligned, type Heap } from "./heap.ts";
 
-const PAGE = 65536;
-const ALIGNMENT = 16;
+/** The least size of a segment: a chunk of a tensor and its results fit. */
+const SEGMENT = 1 << 19;
 
 /** Any array whose bytes can be copied. */
 type Bytes = Pick<Uint8Array, "buffer" | "byteOffset" | "byteLength">;
@@ -13,42 +13,57 @@ function bytesOf(array: Bytes): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
+/** A stretch of the heap, filled from its beginning. */
+interface Segment {
+  readonly at: number;
+  readonly bytes: number;
+  used: number;
+}
+
 /** The scratch memory. Pointers are byte offsets, multiples of 16, good until the scope that reserved them ends. */
 export class Arena {
-  private top: number;
+  private readonly heap: Heap;
   private readonly memory: WebAssembly.Memory;
+  /** The last one is being filled; the first one stays. */
+  private readonly segments: Segment[] = [];
 
-  constructor(memory: WebAssembly.Memory, base: number) {
-    this.memory = memory;
-    this.top = Math.ceil(base / ALIGNMENT) * ALIGNMENT;
+  constructor(heap: Heap) {
+    this.heap = heap;
+    this.memory = heap.memory;
   }
 
   /** Runs `work` and then releases everything it reserved. */
   scope<R>(work: () => R): R {
-    const mark = this.top;
+    const depth = this.segments.length;
+    const used = this.segments.at(-1)?.used ?? 0;
     try {
       return work();
     } finally {
-      this.top = mark;
+      while (this.segments.length > Math.max(depth, 1)) this.drop();
+      const last = this.segments.at(-1);
+      if (last) last.used = used;
     }
+  }
+
+  private drop(): void {
+    const { at, bytes } = this.segments.pop() as Segment;
+    this.heap.give(at, bytes);
   }
 
   /** Reserves bytes; their content is undefined. */
   reserve(bytes: number): number {
-    const from = this.top;
-    const end = Math.ceil((from + bytes) / ALIGNMENT) * ALIGNMENT;
-    const missing = end - this.memory.buffer.byteLength;
-    if (missing > 0) this.grow(Math.ceil(missing / PAGE), bytes);
-    this.top = end;
-    return from;
+    const size = aligned(bytes);
+    let last = this.segments.at(-1) ?? this.push(SEGMENT);
+    if (last.used + size > last.bytes) last = this.push(Math.max(bytes, SEGMENT));
+    const at = last.at + last.used;
+    last.used += size;
+    return at;
   }
 
-  private grow(pages: number, bytes: number): void {
-    try {
-      this.memory.grow(pages);
-    } catch {
-      throw memoryError(bytes, this.memory.buffer.byteLength);
-    }
+  private push(bytes: number): Segment {
+    const segment = { at: this.heap.take(bytes), bytes: aligned(bytes), used: 0 };
+    this.segments.push(segment);
+    return segment;
   }
 
   /** Reserves bytes for a copy of an array. */

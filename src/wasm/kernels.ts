@@ -7,6 +7,7 @@ import { rangeError } from "../check.ts";
 import { fromBase64 } from "../host.ts";
 import { Arena } from "./arena.ts";
 import { applyDelta } from "./delta.ts";
+import { Heap } from "./heap.ts";
 
 /** A build of the kernels: plain SIMD, or with the relaxed SIMD instructions. Both give the same bytes. */
 export type Tier = "simd" | "relaxed";
@@ -14,11 +15,16 @@ export type Tier = "simd" | "relaxed";
 /** The exported kernels; generated from the AssemblyScript source. */
 export type Kernels = Awaited<ReturnType<typeof instantiate>>;
 
-/** A running module and its scratch memory. */
+/** How the relaxed dot product reads the second operand's bytes; undefined where it is not used. */
+export type Dot = "unsigned" | "signed" | undefined;
+
+/** A running module and its memory: the heap for what stays, the arena for scratch. */
 export interface Engine {
   readonly tier: Tier;
   readonly kernels: Kernels;
+  readonly heap: Heap;
   readonly arena: Arena;
+  readonly dot: Dot;
 }
 
 let current: Engine | undefined;
@@ -33,7 +39,8 @@ function bytesOf(tier: Tier): Uint8Array<ArrayBuffer> {
 function start(tier: Tier, source: WebAssembly.Module | Uint8Array<ArrayBuffer> = bytesOf(tier)): Engine {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const kernels = instantiateSync(source, { env: { memory } }).exports as unknown as Kernels;
-  return { tier, kernels, arena: new Arena(memory, kernels.HEAP_BASE.value) };
+  const heap = new Heap(memory, kernels.HEAP_BASE.value);
+  return { tier, kernels, heap, arena: new Arena(heap), dot: undefined };
 }
 
 /** Pairs of bytes (x signed, w with bit 7 set or not), the pairs that overflow 16 bits among them. */
@@ -52,8 +59,8 @@ const PROBE_BYTES = 4096;
 /** How often the probe runs: the baseline compiler's code answers first, optimized code may answer later. */
 const PROBE_RUNS = 8;
 
-/** Whether the relaxed dot product is exact with all eight bits of its second operand, as unsigned or as signed. */
-function isExact({ kernels, arena }: Engine): boolean {
+/** As what the relaxed dot product is exact with all eight bits of its second operand, if it is. */
+function exactDot({ kernels, arena }: Engine): Dot {
   return arena.scope(() => {
     const x = arena.reserve(PROBE_BYTES);
     const w = arena.reserve(PROBE_BYTES);
@@ -67,7 +74,7 @@ function isExact({ kernels, arena }: Engine): boolean {
         is.signed &&= sum === PROBE_BYTES * a * ((b << 24) >> 24);
       }
     }
-    return is.unsigned || is.signed;
+    return is.unsigned ? "unsigned" : is.signed ? "signed" : undefined;
   });
 }
 
@@ -75,7 +82,8 @@ function startRelaxed(module?: WebAssembly.Module): Engine | undefined {
   const source = module ?? bytesOf("relaxed");
   if (!(source instanceof WebAssembly.Module) && !WebAssembly.validate(source)) return undefined;
   const engine = start("relaxed", source);
-  return isExact(engine) ? engine : undefined;
+  const dot = exactDot(engine);
+  return dot && { ...engine, dot };
 }
 
 /** The running engine; starts it on first use. */

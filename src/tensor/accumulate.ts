@@ -1,0 +1,24 @@
+// Accumulators as they are: what a product of codes sums up to before it is requantized (docs/math.md, equation 50).
+
+import { checkOptions } from "../check.ts";
+import { accumulateConv, PLACEMENT_KEYS, type Placement } from "./conv.ts";
+import { linear } from "./matmul.ts";
+import { checkOperand } from "./operand.ts";
+import type { PreparedWeight } from "./prepare.ts";
+import type { QTensor } from "./tensor.ts";
+
+/**
+ * Sums of (x - x.zero)(w - w.zero) in integers, row-major.
+ * @param x int8, uint8 or int16, one scale and zero: [..., m, k], or an image [n, h, w, c]
+ * @param w int8, uint8, int4 or uint4: [n, k], a batch [..., n, k] of three axes, or the kernel [o, kh, kw, c / groups] of a
+ *   convolution, which takes strides, pads, dilations and groups as options
+ * @returns int32, which wrap as ONNX's MatMulInteger and ConvInteger do; int64 for int16
+ */
+export function accumulate(x: QTensor, w: QTensor | PreparedWeight, options?: Placement): Int32Array | BigInt64Array {
+  const placement = checkOptions(options, PLACEMENT_KEYS, "accumulate");
+  const operand = checkOperand(x, "x");
+  const output = operand.bits > 8 ? "wide-sums" : "sums";
+  if (w?.shape?.length === 4) return accumulateConv(operand, w, placement, output) as Int32Array;
+  checkOptions(placement, [], "accumulate with a matrix");
+  return linear(operand, w, undefined, output).data as Int32Array;
+}

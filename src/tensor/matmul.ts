@@ -1,0 +1,136 @@
+// Products of quantized matrices in integers (docs/math.md, equations 19 to 21 and 50).
+
+import { checkOptions, rangeError } from "../check.ts";
+import type { CodeArray } from "../formats.ts";
+import { engine } from "../wasm/kernels.ts";
+import { type Bias, checkBias, checkOperand, type Operand } from "./operand.ts";
+import { type PackedWeight, PreparedWeight, packedWeight } from "./prepare.ts";
+import { type Geometry, multiply, type Results } from "./product.ts";
+import type { Output } from "./rescale.ts";
+import { RESULT_KEYS, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { checkTensor, codeArray, type QTensor } from "./tensor.ts";
+
+/** Options of {@link matmul}. */
+export interface MatmulOptions extends ResultOptions {
+  /** One number an output: integers in steps of x.scale * w.scale, or float32. */
+  readonly bias?: Bias;
+}
+
+const ONES = [1, 1] as const;
+
+/** A matrix of `rows` by `channels` as an image. */
+function matrix(rows: number, channels: number): Geometry {
+  const single = { kernel: ONES, strides: ONES, dilations: ONES, spread: ONES, before: [0, 0] as const };
+  return { images: 1, input: [1, rows], channels, output: [1, rows], ...single };
+}
+
+const sizeOf = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1);
+
+/**
+ * x times the transposed w, requantized: y[.., m, n] = sum over k of x[.., m, k] w[n, k] (+ bias[n]).
+ * @param x int8, uint8 or int16 of shape [..., m, k], one scale and zero
+ * @param w int8, uint8, int4 or uint4 of shape [n, k], one scale and zero or one of each per output (axis 0); or prepared
+ * @throws RangeError where shapes do not fit
+ */
+export function matmul(x: QTensor, w: QTensor | PreparedWeight, options: MatmulOptions): QTensor {
+  checkOptions(options, ["bias", ...RESULT_KEYS], "matmul");
+  const operand = checkOperand(x, "x");
+  const result = resultOf(options, operand.format);
+  const { shape, data } = linear(operand, w, options.bias, result);
+  return resultTensor(result, shape, data as CodeArray);
+}
+
+/** Numbers and their shape. */
+interface Shaped {
+  readonly shape: readonly number[];
+  readonly data: Results;
+}
+
+/** The array that an output's numbers go into. */
+export function outputArray(output: Output, length: number): Results {
+  if (output === "sums") return new Int32Array(length);
+  if (output === "wide-sums") return new BigInt64Array(length);
+  return output === "float32" ? new Float32Array(length) : new (codeArray(output.codes))(length);
+}
+
+/** Products with one weight, or with one for each of a batch. */
+export function linear(x: Operand, w: QTensor | PreparedWeight, bias: Bias | undefined, output: Output): Shaped {
+  if (x.shape.length === 0) throw rangeError("x.shape", "[..., k]", x.shape);
+  if (!(w instanceof PreparedWeight) && Array.isArray(w?.shape) && w.shape.length > 2) {
+    return batched(x, w, bias, output);
+  }
+  return scoped(w, 1, (packed) => {
+    const { columns } = packed.weight;
+    if (packed.weight.shape.length !== 2) throw rangeError("w.shape", "[n, k]", packed.weight.shape);
+    const lead = x.shape.slice(0, -1);
+    const data = outputArray(output, sizeOf(lead) * columns);
+    multiplyRows(x, packed, bias, output, data);
+    return { shape: [...lead, columns], data };
+  });
+}
+
+function multiplyRows(x: Operand, w: PackedWeight, given: Bias | undefined, output: Output, data: Results): void {
+  const k = x.shape.at(-1) as number;
+  if (k !== w.weight.length) {
+    throw rangeError("w.shape", `[n, ${k}] for "x" of shape [${x.shape.join(", ")}]`, w.weight.shape);
+  }
+  const bias = checkBias(given, w.weight.columns, x, w.weight.scale);
+  const geometry = matrix(sizeOf(x.shape.slice(0, -1)), k);
+  multiply({ x, w, geometry, bias, output }, data);
+}
+
+/** The extents of two operands' leading axes together: those of 1 stretch. */
+function broadcast(a: readonly number[], b: readonly number[], whole: QTensor): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const [m = 1, n = 1] = [a[i - rank + a.length], b[i - rank + b.length]];
+    if (m !== n && m !== 1 && n !== 1)
+      throw rangeError("w.shape", `leading axes that go with [${a.join(", ")}]`, whole.shape);
+    return m === 1 ? n : m;
+  });
+}
+
+/** The number of the matrix that a batch's index meets in an operand of these leading axes. */
+function matrixAt(index: number, batch: readonly number[], lead: readonly number[]): number {
+  let [rest, at, stride] = [index, 0, 1];
+  for (let i = 1; i <= batch.length; i++) {
+    const extent = batch.at(-i) as number;
+    const own = lead.at(-i) ?? 1;
+    at += (own === 1 ? 0 : rest % extent) * stride;
+    stride *= own;
+    rest = Math.floor(rest / extent);
+  }
+  return at;
+}
+
+/** One product a batch index: x [..., m, k] and w [..., n, k], the leading axes broadcast. */
+function batched(x: Operand, w: QTensor, bias: Bias | undefined, output: Output): Shaped {
+  const { codes } = checkTensor(w, "w");
+  if (codes.bits < 8) throw rangeError("w.format", `"int8" or "uint8" for a batch of weights`, codes.name);
+  const rank = w.shape.length;
+  if (w.axis !== undefined && w.axis !== rank - 2)
+    throw rangeError("w.axis", `${rank - 2}, the outputs, or none`, w.axis);
+  if (x.shape.length < 2) throw rangeError("x.shape", "[..., m, k]", x.shape);
+  const [xLead, wLead] = [x.shape.slice(0, -2), w.shape.slice(0, -2)];
+  const batch = broadcast(xLead, wLead, w);
+  const [m, k, n] = [x.shape.at(-2), x.shape.at(-1), w.shape.at(-2)] as [number, number, number];
+  const depth = w.shape.at(-1) as number;
+  const data = outputArray(output, sizeOf(batch) * m * n);
+  for (let i = 0; i < sizeOf(batch); i++) {
+    const at = { x: matrixAt(i, batch, xLead) * m * k, w: matrixAt(i, batch, wLead) * n * depth };
+    const { axis: _, ...rest } = w;
+    const part = { ...rest, shape: [n, depth], data: w.data.subarray(at.w, at.w + n * depth) as CodeArray };
+    const own = { ...x, shape: [m, k], codes: x.codes.subarray(at.x, at.x + m * k) as CodeArray };
+    const target = data.subarray(i * m * n, (i + 1) * m * n);
+    scoped(w.axis === undefined ? part : { ...part, axis: 0 }, 1, (each) =>
+      multiplyRows(own, each, bias, output, target),
+    );
+  }
+  return { shape: [...batch, m, n], data };
+}
+
+/** Works with a weight in a scope of its engine's scratch memory. */
+export function scoped<R>(w: QTensor | PreparedWeight, groups: number, work: (packed: PackedWeight) => R): R {
+  const running = w instanceof PreparedWeight ? w.engine : engine();
+  return running.arena.scope(() => work(packedWeight(w, groups)));
+}

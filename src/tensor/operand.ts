@@ -1,0 +1,58 @@
+// Operands of the integer operators: activations of one scale and zero, and biases in the accumulator's steps.
+
+import { checkArray, rangeError, typeError } from "../check.ts";
+import type { IntegerFormat } from "../formats.ts";
+import { roundHalfEven } from "../quantizer.ts";
+import type { Activations, Steps } from "./product.ts";
+import { OPERAND_FORMATS } from "./result.ts";
+import { checkTensor, type QTensor } from "./tensor.ts";
+
+/** A checked operand. */
+export interface Operand extends Activations {
+  readonly shape: readonly number[];
+  readonly format: IntegerFormat;
+}
+
+/** Checks a quantized tensor that an operator computes with: int8, uint8 or int16, one scale and zero. */
+export function checkOperand(x: QTensor, name: string): Operand {
+  const { row, grain } = checkTensor(x, name);
+  if (row.kind !== "integer" || !(OPERAND_FORMATS as readonly string[]).includes(row.name)) {
+    throw rangeError(`${name}.format`, OPERAND_FORMATS.map((each) => `"${each}"`).join(" or "), row.name);
+  }
+  if (grain.count !== 1) throw rangeError(`${name}.scale`, "one scale for the whole tensor", x.scale);
+  const { shape, data, scale, zero } = x;
+  return {
+    shape,
+    format: row,
+    codes: data,
+    signed: row.signed,
+    bits: row.bits,
+    scale: scale[0] as number,
+    zero: zero[0] as number,
+  };
+}
+
+/** A bias: int32 (int64 for 16-bit activations) in steps of x.scale * w.scale, or float32. */
+export type Bias = Int32Array | BigInt64Array | Float32Array;
+
+/** Checks a bias of `count` numbers and brings it into the accumulator's steps. */
+export function checkBias(
+  bias: Bias | undefined,
+  count: number,
+  x: Activations,
+  scale: Float32Array,
+): Steps | undefined {
+  if (bias === undefined) return undefined;
+  const kinds = [Int32Array, Float32Array, ...(x.bits > 8 ? [BigInt64Array] : [])];
+  checkArray(bias, kinds as never, "bias");
+  if (bias.length !== count) throw rangeError("bias", `${count} numbers, one an output`, bias);
+  if (bias instanceof BigInt64Array || bias instanceof Int32Array) return bias;
+  return Array.from(bias as Float32Array, (b, i) => {
+    const step = Math.fround(x.scale * (scale[scale.length === 1 ? 0 : i] as number));
+    const steps = roundHalfEven(b / step);
+    if (!(Math.abs(steps) < 2 ** (x.bits > 8 ? 53 : 31))) {
+      throw typeError(`bias[${i}]`, `a number within int32 steps of ${step}`, b);
+    }
+    return steps;
+  });
+}

@@ -1,0 +1,242 @@
+// Matrix products and convolutions of codes: which kernel runs, and the operands as it reads them (assembly/product.ts,
+// depthwise.ts; docs/math.md, equations 19 to 21 and 50).
+
+import type { CodeArray } from "../formats.ts";
+import type { PackedWeight } from "./prepare.ts";
+import { type AccumulatorScales, multipliersOf, type Output, writeRescale } from "./rescale.ts";
+import { depthwiseTaps, type Packing, panelBytes, preferredPacking, signedZeros } from "./weight.ts";
+
+/** Activations of one scale and zero. */
+export interface Activations {
+  readonly codes: CodeArray;
+  readonly signed: boolean;
+  readonly bits: number;
+  readonly scale: number;
+  readonly zero: number;
+}
+
+/** Two extents: height and width. */
+export type Pair = readonly [height: number, width: number];
+
+/** Where the outputs of a convolution meet the input; a matrix product is one by 1 x 1. */
+export interface Geometry {
+  readonly images: number;
+  readonly input: Pair;
+  readonly channels: number;
+  readonly kernel: Pair;
+  readonly strides: Pair;
+  readonly dilations: Pair;
+  /** Rows above and columns to the left. */
+  readonly before: Pair;
+  /** Distances of input pixels; more than 1 in transposed convolutions. */
+  readonly spread: Pair;
+  readonly output: Pair;
+}
+
+/** A bias in steps of the accumulator. */
+export type Steps = readonly number[] | Int32Array | BigInt64Array;
+
+/** One product: operands, bias in accumulator steps, and what becomes of the sums. */
+export interface Product {
+  readonly x: Activations;
+  readonly w: PackedWeight;
+  readonly geometry: Geometry;
+  readonly bias: Steps | undefined;
+  readonly output: Output;
+  /** Factors of negative sums, one a column: leaky relu and prelu. */
+  readonly slopes?: readonly number[] | undefined;
+}
+
+/** Bytes behind a source that vectors may read. */
+const SLACK = 32;
+
+/** Bytes of a block's gathered rows or sums: what the first caches hold. */
+const BLOCK_BYTES = 1 << 16;
+
+/** Columns whose sums the kernels keep at a time. */
+const GROUP = 64;
+
+/** Columns that vectors may read at once. */
+const COLUMNS = 16;
+
+const { ceil, floor, max, min } = Math;
+
+/** Where the accumulators of a product could be: the largest magnitude, by the actual weights. */
+function largestSum({ x, w, bias }: Product): number {
+  const { columns, length } = w.weight;
+  const lo = x.signed ? -(2 ** (x.bits - 1)) : 0;
+  const reach = max(x.zero - lo, lo + 2 ** x.bits - 1 - x.zero);
+  const offset = (i: number) => Math.abs(Number(bias?.[i] ?? 0));
+  let largest = 0;
+  for (let i = 0; i < columns; i++) largest = max(largest, offset(i));
+  if (largest + length * 255 * reach < 2 ** 31) return largest + length * 255 * reach;
+  const { size } = w.sums();
+  return size.reduce((most, each, i) => max(most, each * reach + offset(i)), 0);
+}
+
+/** How a product runs. */
+interface Plan {
+  readonly packing: Packing;
+  /** Whether sums take 64 bits. */
+  readonly wide: boolean;
+}
+
+function planOf(product: Product): Plan {
+  const { x, w, output } = product;
+  const wide = output !== "sums" && (x.bits > 8 || largestSum(product) >= 2 ** 31);
+  return { packing: wide ? "words" : preferredPacking(w.engine, w.weight), wide };
+}
+
+/** How activations meet the packed weight: flipped by a mask to what the dot product reads, and their zero then. */
+function activationsAs({ x, w }: Product, packing: Packing): { mask: number; zero: number } {
+  if (!packing.endsWith("bytes")) return { mask: 0, zero: x.zero };
+  const wanted = w.engine.dot === "signed";
+  if (x.signed === wanted) return { mask: 0, zero: x.zero };
+  return { mask: 0x80, zero: x.signed ? x.zero + 128 : x.zero - 128 };
+}
+
+/** Copies what the sums of `count` columns from `first` on begin with: the bias, and what the activations' zero takes. */
+function copyInitialSums(product: Product, zero: number, first: number, count: number, wide: boolean): number {
+  const { w, bias } = product;
+  const { sum } = zero === 0 ? { sum: undefined } : w.sums();
+  const correction = (i: number) => (sum ? zero * (sum[i] as number) : 0);
+  const { arena } = w.engine;
+  if (wide) {
+    const exact = (i: number) => BigInt(bias?.[i] ?? 0) - BigInt(correction(i));
+    return arena.copy(BigInt64Array.from({ length: count }, (_, i) => exact(first + i)));
+  }
+  const padded = new Int32Array(ceil(count / COLUMNS) * COLUMNS);
+  for (let i = 0; i < count; i++) padded[i] = Number(bias?.[first + i] ?? 0) - correction(first + i);
+  return arena.copy(padded);
+}
+
+/** What results go into. */
+export type Results = CodeArray | BigInt64Array | Float32Array;
+
+/** Fills `results`, row-major, with those of a product. */
+export function multiply(product: Product, results: Results): void {
+  const { arena } = product.w.engine;
+  const { images, output } = product.geometry;
+  const count = images * output[0] * output[1];
+  if (count === 0 || product.w.weight.columns === 0) return;
+  arena.scope(() => {
+    const { packing, wide } = planOf(product);
+    const source = arena.reserve(product.x.codes.byteLength + SLACK);
+    arena.write(source, product.x.codes);
+    const at = { source, output: arena.reserve(results.byteLength), count };
+    if (packing === "bytes" || packing === "words") runPanels(product, { packing, wide }, at);
+    else runDepthwise(product, packing, at);
+    arena.read(at.output, results);
+  });
+}
+
+function rescaleOf({ x, w, output, slopes }: Product, wide: boolean): number {
+  const { columns, scale } = w.weight;
+  const scales: AccumulatorScales = { x: x.scale, w: scale };
+  if (output === "sums" || output === "wide-sums") return writeRescale(w.engine, output, new Float64Array(0), wide);
+  const multipliers = multipliersOf(scales, output, columns);
+  const below = slopes && multipliers.map((m, i) => m * (slopes[i] as number));
+  return writeRescale(w.engine, output, multipliers, wide && x.bits > 8, below);
+}
+
+/** Writes a Patches of assembly/gather.ts. */
+function writePatches({ x, w, geometry: g }: Product, source: number, how: number, operand: number, first: number) {
+  const depth = g.channels / w.weight.groups;
+  const { kernel, strides, dilations, before, spread, output } = g;
+  const extents = [...g.input, g.channels, first, depth, ...kernel, ...strides, ...dilations, ...before, ...output];
+  return w.engine.arena.copy(Uint32Array.of(source, how, operand, x.zero, ...extents, ...spread));
+}
+
+function isPlain({ kernel, strides, before, spread, input, output }: Geometry): boolean {
+  const ones = [...kernel, ...strides, ...spread].every((each) => each === 1);
+  return ones && before.every((each) => each === 0) && input[0] === output[0] && input[1] === output[1];
+}
+
+/** How values are gathered, as the kernels number it, and what with. */
+function gathering({ x, w }: Product, packing: Packing, mask: number): [how: number, operand: number] {
+  const k = w.engine.kernels;
+  if (packing === "bytes") return [k.GATHER_BYTES.value, mask];
+  if (x.bits > 8) return [k.GATHER_I16.value, 0];
+  return [(x.signed ? k.GATHER_I8 : k.GATHER_U8).value, x.zero];
+}
+
+/** Steps after which int32 sums may overflow: two products each of 16 by 9 bits, or of 9 by 9. */
+function wideSteps({ x }: Product): number {
+  return x.bits > 8 ? 128 : 16384;
+}
+
+function resultBytes(output: Output): number {
+  if (output === "float32" || output === "sums") return 4;
+  return output === "wide-sums" ? 8 : output.codes.bits / 8;
+}
+
+/** Where the rows of a product are, and how they are laid out. */
+interface Rows {
+  readonly source: number;
+  readonly output: number;
+  readonly count: number;
+}
+
+function runPanels(product: Product, { packing, wide }: Plan & { packing: "bytes" | "words" }, at: Rows): void {
+  const { x, w, geometry } = product;
+  const { kernels, arena, dot } = w.engine;
+  const { columns, length, groups } = w.weight;
+  const { mask, zero } = activationsAs(product, packing);
+  const [how, operand] = gathering(product, packing, mask);
+  const isBytes = packing === "bytes";
+  const inPlace = isBytes && mask === 0 && isPlain(geometry);
+  const rowStride = inPlace ? geometry.channels : isBytes ? ceil(length / 4) * 4 : ceil(length / 2) * 4;
+  const block = max(4, min(GROUP, floor(BLOCK_BYTES / max(rowStride, 1) / 4) * 4));
+  const rows = arena.reserve(inPlace ? 0 : block * rowStride + SLACK);
+  const sums = arena.reserve(block * GROUP * 4);
+  const wideSums = arena.reserve(wide ? block * GROUP * 8 : 0);
+  const rowSums = arena.reserve(block * 4);
+  const rescale = rescaleOf(product, wide);
+  const panels = w.at(packing);
+  const perGroup = columns / groups;
+  for (let g = 0; g < groups; g++) {
+    const first = g * perGroup;
+    const channel = (g * geometry.channels) / groups;
+    const patches = writePatches(product, at.source + (inPlace ? channel : 0), how, operand, channel);
+    const bias = copyInitialSums(product, isBytes || x.bits > 8 ? zero : 0, first, perGroup, wide);
+    const zeros = isBytes ? copyZeros(product, first, perGroup) : 0;
+    const own = panels + g * panelBytes(w.weight, packing);
+    const operands = [patches, rescale, +inPlace, rowStride, length, perGroup, own, bias, zeros, +(dot === "signed")];
+    const scratch = [wide ? wideSteps(product) : 0, block, rows, sums, wideSums, rowSums];
+    const target = [at.output, columns * resultBytes(product.output), first];
+    kernels.multiply_rows(arena.copy(Uint32Array.of(...operands, ...scratch, ...target)), 0, at.count);
+  }
+}
+
+/** Copies the weights' zeros of a group's columns; 0 if there are none. */
+function copyZeros({ w }: Product, first: number, count: number): number {
+  if (w.weight.symmetric) return 0;
+  const zeros = signedZeros(w.weight).subarray(first, first + count);
+  const padded = new Int32Array(ceil(count / COLUMNS) * COLUMNS);
+  padded.set(zeros);
+  return w.engine.arena.copy(padded);
+}
+
+function runDepthwise(product: Product, packing: "depthwise-bytes" | "depthwise-words", at: Rows): void {
+  const { x, w } = product;
+  const { kernels, arena } = w.engine;
+  const { columns, length, groups } = w.weight;
+  const { mask, zero } = activationsAs(product, packing);
+  if (mask) kernels.flip_u8_u8(at.source, at.source, x.codes.byteLength, mask);
+  const taps = depthwiseTaps(packing);
+  const tapGroups = ceil(length / taps);
+  const wholeColumns = ceil(columns / COLUMNS) * COLUMNS;
+  const multiplier = columns / groups;
+  const block = max(2, min(GROUP, floor(BLOCK_BYTES / 4 / (wholeColumns * 4)) * 2));
+  const patches = writePatches(product, at.source, 0, 0, 0);
+  const padding = arena.reserve(wholeColumns);
+  arena.view(Uint8Array, padding, wholeColumns).fill(zero);
+  const operands = [patches, rescaleOf(product, false), taps, +x.signed, tapGroups, multiplier, columns, w.at(packing)];
+  const pointers = arena.reserve(block * tapGroups * taps * 4 + SLACK);
+  const patch = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns);
+  const sums = arena.reserve(block * wholeColumns * 4);
+  const bias = copyInitialSums(product, zero, 0, columns, false);
+  const scratch = [bias, block, pointers, padding, patch, sums];
+  const target = [at.output, columns * resultBytes(product.output)];
+  kernels.depthwise_rows(arena.copy(Uint32Array.of(...operands, ...scratch, ...target)), 0, at.count);
+}
