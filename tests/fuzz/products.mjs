@@ -19,15 +19,15 @@ const ALL_SIGNS = [...SIGNS, [Int8Array, Uint8Array]];
 const SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 48, 64, 65, 100];
 const SMALL_SIZES = SIZES.slice(0, 17);
 
-/** A weight: a constant one is packed beforehand by both sides, another is not. */
+/** A weight: a constant one is packed beforehand by both sides (here only if it is no batch), another is not. */
 function weightOf(draw, type, shape) {
   return { ...operand(draw, type, shape), constant: draw.chance(0.6) };
 }
 
 /** What a call of the library gives on a weight. */
-function onWeight(library, w, { constant }, groups, call) {
+function onWeight({ prepare }, w, constant, groups, call) {
   if (!constant) return call(w);
-  const prepared = library.prepare(w, { groups });
+  const prepared = prepare(w, { groups });
   try {
     return call(prepared);
   } finally {
@@ -99,7 +99,7 @@ export function qlinearConv(draw) {
     const convolve = window.length === 2 ? library.conv1d : library.conv2d;
     const options = { ...shapes.options, ...optionsOf(y), ...(bias && { bias }) };
     const call = (weight) => convolve(quantized(channelsLast(x)), weight, options);
-    return channelsSecond(onWeight(library, quantized(channelsLast(w), 0), w, options.groups, call));
+    return channelsSecond(onWeight(library, quantized(channelsLast(w), 0), w.constant, options.groups, call));
   };
   const inputs = [...inputsOf(x), ...inputsOf(w), ...parametersOf(y), bias && constant(bias, [o])];
   const { attributes } = shapes;
@@ -114,7 +114,7 @@ export function convInteger(draw) {
   const w = unscaled(weightOf(draw, wType, shapes.w));
   const octavo = (library) => {
     const call = (weight) => library.accumulate(quantized(channelsLast(x)), weight, options);
-    const data = onWeight(library, quantized(channelsLast(w)), w, options.groups, call);
+    const data = onWeight(library, quantized(channelsLast(w)), w.constant, options.groups, call);
     return channelsSecond({ data, shape: [shapes.x[0], ...out, shapes.w[0]] });
   };
   const inputs = [x, w, constant(x.zero), constant(w.zero)];
@@ -133,6 +133,8 @@ function matrices(draw, kinds, most) {
   const [left, right] = sides[draw.pick(kinds)];
   return { a: [...left, m, k], b: [...right, k, n] };
 }
+
+const packs = ({ constant, shape }) => constant && shape.length === 2;
 
 /** Parameters of the columns of [..., k, n]: of a batch every matrix has its own, here the same ones. */
 function columns(data, [...shape]) {
@@ -154,7 +156,7 @@ export function qlinearMatMul(draw) {
   const y = sumResult(draw, aType, a, b, k);
   const octavo = (library) => {
     const call = (weight) => library.matmul(quantized(a), weight, optionsOf(y));
-    return onWeight(library, quantized(swapLast(b), b.shape.length - 2), b, 1, call);
+    return onWeight(library, quantized(swapLast(b), b.shape.length - 2), packs(b), 1, call);
   };
   const inputs = [...inputsOf(a), b, columns(b.scale, b.shape), columns(b.zero, b.shape), ...parametersOf(y)];
   return { op: "QLinearMatMul", inputs, types: [aType, bType], type: aType, steps: 0, octavo };
@@ -168,7 +170,8 @@ export function matMulInteger(draw) {
   const b = unscaled(weightOf(draw, bType, shapes.b));
   const [n] = shapes.b.slice(-1);
   const octavo = (library) => {
-    const data = onWeight(library, quantized(swapLast(b)), b, 1, (weight) => library.accumulate(quantized(a), weight));
+    const call = (weight) => library.accumulate(quantized(a), weight);
+    const data = onWeight(library, quantized(swapLast(b)), packs(b), 1, call);
     return { data, shape: [...shapes.a.slice(0, -1), n] };
   };
   const inputs = [a, b, constant(a.zero), constant(b.zero)];
