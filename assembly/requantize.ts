@@ -53,6 +53,13 @@ function once4(acc: v128, r: Rescale, at: usize): v128 {
   return v128.bitselect(negative, codes, i32x4.shr_s(acc, 31));
 }
 
+/** Four accumulators in "onnx": their codes less the zero, in the mantissa's low bits. */
+// @ts-ignore: decorator
+@inline
+function shifted4(acc: v128, multiplier: v128, from: v128, till: v128, magic: v128): v128 {
+  return f32x4.add(clamp4(f32x4.mul(f32x4.convert_i32x4_s(acc), multiplier), from, till), magic);
+}
+
 /** Four codes as int32 from four accumulators; `at` is the byte offset of the first one's column in the tables. */
 // @ts-ignore: decorator
 @inline
@@ -60,21 +67,20 @@ function codes4(acc: v128, at: usize, r: Rescale): v128 {
   const below = r.below;
   const arithmetic = r.arithmetic;
   const multiplier = numbers4(r.multipliers + at, below, acc);
-  const zero = v128.load32_splat(changetype<usize>(r), offsetof<Rescale>("zero"));
-  const lo = v128.load32_splat(changetype<usize>(r), offsetof<Rescale>("lo"));
-  const hi = v128.load32_splat(changetype<usize>(r), offsetof<Rescale>("hi"));
+  const zero = i32x4.splat(r.zero);
+  // the zero is added after the clamp, where it cannot overflow
+  const from = i32x4.splat(r.lo - r.zero);
+  const till = i32x4.splat(r.hi - r.zero);
   if (arithmetic == ARITHMETIC_ONNX) {
-    const from = f32x4.convert_i32x4_s(i32x4.sub(lo, zero));
-    const till = f32x4.convert_i32x4_s(i32x4.sub(hi, zero));
     const magic = roundingMagic(); // taken off as an integer, too
-    const v = f32x4.add(clamp4(f32x4.mul(f32x4.convert_i32x4_s(acc), multiplier), from, till), magic);
+    const v = shifted4(acc, multiplier, f32x4.convert_i32x4_s(from), f32x4.convert_i32x4_s(till), magic);
     return i32x4.add(i32x4.sub(v, magic), zero);
   }
   const v =
     arithmetic == ARITHMETIC_TFLITE
       ? rescale4Twice(acc, multiplier, numbers4(r.lefts + at, below, acc), numbers4(r.rights + at, below, acc))
       : once4(acc, r, at);
-  return i32x4.max_s(i32x4.min_s(i32x4.add(v, zero), hi), lo);
+  return i32x4.add(i32x4.max_s(i32x4.min_s(v, till), from), zero);
 }
 
 /** The first `count` of four int32 as numbers of type T. */
@@ -82,14 +88,6 @@ function storeFew<T>(to: usize, codes: v128, count: i32): void {
   store<T>(to, <T>i32x4.extract_lane(codes, 0));
   if (count > 1) store<T>(to + sizeof<T>(), <T>i32x4.extract_lane(codes, 1));
   if (count > 2) store<T>(to + 2 * sizeof<T>(), <T>i32x4.extract_lane(codes, 2));
-}
-
-/** What a row of "onnx" needs, in registers: four accumulators times multipliers, clamped, shifted to the mantissa's low bits. */
-// @ts-ignore: decorator
-@inline
-function shifted4(acc: usize, multipliers: usize, from: v128, till: v128, magic: v128): v128 {
-  const v = f32x4.mul(f32x4.convert_i32x4_s(v128.load(acc)), v128.load(multipliers));
-  return f32x4.add(clamp4(v, from, till), magic);
 }
 
 /** The columns of a row that make whole vectors of codes, in "onnx": the same codes as codes4, faster. Returns how many. */
@@ -102,10 +100,10 @@ function requantizeWhole<T>(acc: usize, to: usize, columns: i32, at: usize, r: R
   let m = r.multipliers + at;
   let j: i32 = 0;
   for (; j + 16 <= columns; j += 16) {
-    const a = i32x4.sub(shifted4(acc, m, from, till, magic), offset);
-    const b = i32x4.sub(shifted4(acc + 16, m + 16, from, till, magic), offset);
-    const c = i32x4.sub(shifted4(acc + 32, m + 32, from, till, magic), offset);
-    const d = i32x4.sub(shifted4(acc + 48, m + 48, from, till, magic), offset);
+    const a = i32x4.sub(shifted4(v128.load(acc), v128.load(m), from, till, magic), offset);
+    const b = i32x4.sub(shifted4(v128.load(acc, 16), v128.load(m, 16), from, till, magic), offset);
+    const c = i32x4.sub(shifted4(v128.load(acc, 32), v128.load(m, 32), from, till, magic), offset);
+    const d = i32x4.sub(shifted4(v128.load(acc, 48), v128.load(m, 48), from, till, magic), offset);
     if (sizeof<T>() == 1) v128.store(to, narrow16<T>(a, b, c, d));
     else {
       v128.store(to, i16x8.narrow_i32x4_s(a, b));
@@ -178,7 +176,7 @@ function codeOf(acc: i64, at: usize, r: Rescale): i32 {
   if (r.arithmetic == ARITHMETIC_TFLITE_WIDE) {
     const other = at + (acc < 0 ? r.below : 0);
     const v = rescaleWide(acc, load<i32>(r.multipliers + other), load<i32>(r.rights + other));
-    return min(max(v + r.zero, r.lo), r.hi);
+    return min(max(v, r.lo - r.zero), r.hi - r.zero) + r.zero;
   }
   if (r.arithmetic == ARITHMETIC_ONNX) {
     const v = <f32>acc * load<f32>(r.multipliers + at + (acc < 0 ? r.below : 0));

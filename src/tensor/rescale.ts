@@ -10,6 +10,8 @@ const { fround } = Math;
 export interface AccumulatorScales {
   readonly x: number;
   readonly w: Float32Array;
+  /** Whether their product is a float32 in TensorFlow Lite: in matrix products with one scale, not in convolutions. */
+  readonly isFloat32: boolean;
 }
 
 /** What accumulators become: codes, float32 numbers, or what they are. */
@@ -25,18 +27,27 @@ function table<T extends Float32Array | Int32Array>(kind: new (n: number) => T, 
 }
 
 /** The real multipliers of a result: one a column. */
-export function multipliersOf({ x, w }: AccumulatorScales, output: Result | "float32", columns: number): Float64Array {
+export function multipliersOf(scales: AccumulatorScales, output: Result | "float32", columns: number): Float64Array {
+  const { x, w } = scales;
   const multipliers = new Float64Array(columns);
   const divisor = output === "float32" ? 1 : output.scale;
   const isOnnx = output === "float32" || output.arithmetic === "onnx";
-  // TensorFlow Lite multiplies two scales per tensor as the float32 they are, and one per channel in double
-  const isRounded = isOnnx || w.length === 1;
+  const isRounded = isOnnx || scales.isFloat32;
   for (let i = 0; i < columns; i++) {
     const product = x * (w[w.length === 1 ? 0 : i] as number);
     const real = (isRounded ? fround(product) : product) / divisor;
     multipliers[i] = isOnnx ? fround(real) : real;
   }
   return multipliers;
+}
+
+/** The multipliers of negative accumulators: a leaky relu's, or a parametric one's of each column. */
+export function slopedMultipliers(multipliers: Float64Array, slopes: ArrayLike<number>, output: Output): Float64Array {
+  const isOnnx = typeof output !== "object" || output.arithmetic === "onnx";
+  return multipliers.map((m, i) => {
+    const sloped = m * fround(slopes[slopes.length === 1 ? 0 : i] as number);
+    return isOnnx ? fround(sloped) : sloped;
+  });
 }
 
 /** Writes a Rescale of assembly/requantize.ts. `below`: multipliers of negative accumulators, where they have others. */

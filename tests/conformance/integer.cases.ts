@@ -12,9 +12,9 @@ export type SumsCase = Case<Accumulation>;
 export type ProductCase = Case<Multiplication>;
 
 export interface IntegerImplementation {
-  accumulate(each: SumsCase): ArrayLike<number>;
+  accumulate(each: Accumulation): ArrayLike<number>;
   /** The codes of the quantized result. */
-  multiply(each: ProductCase): ArrayLike<number>;
+  multiply(each: Multiplication): ArrayLike<number>;
 }
 
 /** Row-major numbers of `shape` with axes in another order: axis i of the result is axis order[i]. */
@@ -33,11 +33,11 @@ export function transpose(values: readonly number[], shape: readonly number[], o
 }
 
 /** Registers a test that holds `run` to cases, of which there are `count`. */
-export function testCases<C extends SumsCase>(
+export function testCases<Operation extends Accumulation>(
   name: string,
-  cases: () => Iterable<C>,
+  cases: () => Iterable<Case<Operation>>,
   count: number,
-  run: (each: C) => ArrayLike<number>,
+  run: (each: Operation) => ArrayLike<number>,
 ): void {
   test(name, { skip }, () => {
     let met = 0;
