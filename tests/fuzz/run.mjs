@@ -2,7 +2,8 @@
 //   node tests/fuzz/run.mjs [--count 10000] [--seed 1] [--json]     `npm ci` in tests/fuzz installs the engines
 //   node tests/fuzz/run.mjs --seed 1 --case 4711                    one configuration in full, with what each side gives
 // Codes of products and maxima are the same ones; sums, element products and averages may lie one step apart, and those
-// that do are counted. Every tier of this host runs. The last line is `N passed, N failed` over the configurations.
+// that do are counted: onnxruntime rounds them with the zero point added, so that ties go the other way where it is odd.
+// Every tier of this host runs. The last line is `N passed, N failed` over the configurations.
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
