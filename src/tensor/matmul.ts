@@ -30,7 +30,7 @@ const sizeOf = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1
 export function matmul(x: QTensor, w: QTensor | PreparedWeight, options: ProductOptions): QTensor {
   const given = checkOptions(options, PRODUCT_KEYS, "matmul");
   const operand = checkOperand(x, "x");
-  const { result, slopes } = checkProduct(given, operand.format, w?.shape?.at(-2) ?? 0);
+  const { result, slopes } = checkProduct(given, operand.codes, w?.shape?.at(-2) ?? 0);
   const { shape, data } = linear(operand, w, { bias: given.bias, output: result, slopes });
   return resultTensor(result, shape, data as CodeArray);
 }
