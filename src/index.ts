@@ -18,6 +18,7 @@ export {
   type QuantizationError,
   quantizationError,
 } from "./tensor/error.ts";
+export { type BatchNorm, type FloatWeight, type FoldOptions, foldBatchNorm } from "./tensor/fold.ts";
 export { type MatmulOptions, matmul } from "./tensor/matmul.ts";
 export { type ObservedRangeOptions, Observer, type ObserverState, observe } from "./tensor/observe.ts";
 export type { Bias } from "./tensor/operand.ts";

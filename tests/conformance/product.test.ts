@@ -1,7 +1,17 @@
 // Holds the product to the same conformance cases as the oracle.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decode, dequantize, encode, type Format, pack, type QTensor, quantize, unpack } from "../../src/index.ts";
+import {
+  decode,
+  dequantize,
+  encode,
+  type Format,
+  foldBatchNorm,
+  pack,
+  type QTensor,
+  quantize,
+  unpack,
+} from "../../src/index.ts";
 import { affineParameters, integerMultiplier } from "../../src/quantizer.ts";
 import {
   type AffineImplementation,
@@ -13,6 +23,7 @@ import {
 } from "./affine.cases.ts";
 import { assertCount, packedBytes, skip } from "./data.ts";
 import { fixedPointCases } from "./fixedpoint.cases.ts";
+import { testFold } from "./fold.cases.ts";
 import { assertSame, type FormatImplementation, testFormats } from "./formats.cases.ts";
 
 function codesOf(q: QTensor): number[] {
@@ -103,6 +114,11 @@ const affine: AffineImplementation = {
 
 testFormats("the product", formats);
 testAffine("the product", affine);
+testFold("the product", ({ weight, bias, shape, groups, transposed, direction, ...each }) => {
+  const { gamma, beta, mean, variance, epsilon } = each;
+  const layer = { weight, ...(bias && { bias }), shape, groups, transposed };
+  return foldBatchNorm(layer, { gamma, beta, mean, variance, epsilon }, { direction });
+});
 
 test("the product's integer multipliers are TensorFlow Lite's", { skip }, () => {
   let rows = 0;

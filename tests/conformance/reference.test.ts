@@ -6,6 +6,7 @@ import { dequantizeValue, parameterIndex, quantizeValue } from "../reference/aff
 import { at } from "../reference/at.ts";
 import { decodeMxBlock, encodeMxBlock } from "../reference/block.ts";
 import * as fixed from "../reference/fixedpoint.ts";
+import { foldAfter, foldBefore } from "../reference/fold.ts";
 import { minMax } from "../reference/measure.ts";
 import { castE8m0, decodeValue, encodeBits, encodeValue, formatNamed, isFloatFormat } from "../reference/minifloat.ts";
 import { packCodes, signExtend, unpackCodes } from "../reference/pack.ts";
@@ -19,6 +20,7 @@ import {
 } from "./affine.cases.ts";
 import { assertCount, packedBytes, skip } from "./data.ts";
 import { type FixedPointImplementation, testFixedPoint } from "./fixedpoint.cases.ts";
+import { testFold } from "./fold.cases.ts";
 import { assertSame, castCases, type FormatImplementation, testFormats } from "./formats.cases.ts";
 
 const formats: FormatImplementation = {
@@ -99,6 +101,10 @@ const fixedPoint: FixedPointImplementation = {
 testFormats("the oracle", formats);
 testAffine("the oracle", affine);
 testFixedPoint("the oracle", fixedPoint);
+testFold("the oracle", ({ direction, transposed, ...each }) => {
+  const layer = { ...each, layout: transposed ? ("transposed" as const) : ("first" as const) };
+  return direction === "after" ? foldAfter(layer, each) : foldBefore(layer, each);
+});
 
 test("the oracle has every fixed-point function", () => {
   assert.equal(Object.keys(fixedPoint).length, 21);

@@ -232,6 +232,22 @@ export const EXERCISES = {
     }
     record(nested.range({ range: "mse", bits: 4, narrow: true }), nested.range({ range: "mse", powerOfTwo: true }));
   },
+
+  foldBatchNorm(octavo, record) {
+    const positive = (length, seed) => bell(length, seed).map(Math.abs);
+    for (const transposed of [false, true]) {
+      const layer = { weight: bell(6 * 3 * 5, 50), shape: [6, 3, 5], groups: 2, bias: bell(6, 51), transposed };
+      for (const [direction, channels] of [
+        ["after", 6],
+        ["before", 6],
+      ]) {
+        const part = { gamma: bell(channels, 52), beta: bell(channels, 53), mean: bell(channels, 54) };
+        record(
+          attempt(() => octavo.foldBatchNorm(layer, { ...part, variance: positive(channels, 55) }, { direction })),
+        );
+      }
+    }
+  },
 };
 
 /** Calls that have to be refused. */
