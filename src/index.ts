@@ -2,6 +2,7 @@
 
 export type { CodeArray, CustomFloat, Format, FormatName } from "./formats.ts";
 export { accumulate } from "./tensor/accumulate.ts";
+export { accumulatorBits, type CodesOf, type WeightsOf } from "./tensor/accumulator.ts";
 export { decode, type EncodeOptions, encode, pack, type Rounding, unpack } from "./tensor/codec.ts";
 export {
   type ConvOptions,

@@ -248,6 +248,16 @@ export const EXERCISES = {
       }
     }
   },
+
+  accumulatorBits(octavo, record) {
+    for (const format of ["int8", "uint4"]) {
+      const whole = octavo.quantize(bell(7 * 43, 60), { format, shape: [7, 43], axis: 0, symmetric: false });
+      const blocks = octavo.quantize(bell(7 * 43, 61), { format, shape: [7, 43], block: 16, symmetric: false });
+      for (const x of [{ format: "uint8", zero: 3 }, { format: "int16" }, { format: "int8", bits: 5, narrow: true }]) {
+        record(...[whole, blocks, { format, k: 43 }].map((w) => octavo.accumulatorBits(x, w)));
+      }
+    }
+  },
 };
 
 /** Calls that have to be refused. */

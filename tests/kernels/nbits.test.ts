@@ -136,7 +136,7 @@ testKernel("multiply_i8_panels_f32 of pack_panels and arrange_i8_rows", (bench) 
       const [lo, hi] = [flip - 128, flip + 127];
       const next = randomWords(m + k);
       for (const zero of [lo, hi, lo + 101]) {
-        const x = kind.from({ length: m * k }, (_, i) => (i % (3 * k) < k ? (zero > lo + 100 ? lo : hi) : next()));
+        const x = new kind(m * k).map((_, i) => (i % (3 * k) < k ? (zero > lo + 100 ? lo : hi) : next()));
         const b = bench();
         const panels = packed(b, c);
         const rows = b.reserve(m * b.k.bytes_row(k, block, bits, 0));
