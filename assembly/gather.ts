@@ -138,5 +138,5 @@ export function flip_u8_u8(x: usize, y: usize, n: i32, mask: i32): void {
   const masks = i8x16.splat(<i8>mask);
   let i: i32 = 0;
   for (; i + 16 <= n; i += 16) v128.store(y + i, v128.xor(v128.load(x + i), masks));
-  for (; i < n; i++) store<u8>(y + i, load<u8>(x + i) ^ <u8>mask);
+  for (; i < n; i++) store<u8>(y + i, load<u8>(x + i) ^ (<u8>mask));
 }

@@ -1,5 +1,5 @@
 // Matrix products and convolutions, from codes to codes: rows are gathered in blocks that stay in the cache, multiplied with
-// the panels of the weights, and requantized before the sums leave the first cache (docs/math.md, equations 19 to 21 and 50).
+// the panels of the weights, and requantized before the sums leave the first cache (docs/math.md, equations 19 to 21, 50 and 51).
 
 import { GATHER_BYTES } from "./abi";
 import { gatherRows, Patches } from "./gather";

@@ -76,6 +76,13 @@ export function checkFlag(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== "boolean") throw typeError(name, "true or false", value);
 }
 
+/** Checks a finite number. */
+export function checkNumber(value: unknown, name: string): number {
+  if (typeof value !== "number") throw typeError(name, "a number", value);
+  if (!Number.isFinite(value)) throw rangeError(name, "a finite number", value);
+  return value;
+}
+
 /** Checks an integer of lo..hi. */
 export function checkInteger(value: unknown, lo: number, hi: number, name: string): number {
   if (typeof value !== "number") throw typeError(name, `an integer of ${lo}..${hi}`, value);

@@ -20,9 +20,9 @@ export {
   quantizationError,
 } from "./tensor/error.ts";
 export { type BatchNorm, type FloatWeight, type FoldOptions, foldBatchNorm } from "./tensor/fold.ts";
-export { type MatmulOptions, matmul } from "./tensor/matmul.ts";
+export { matmul } from "./tensor/matmul.ts";
 export { type ObservedRangeOptions, Observer, type ObserverState, observe } from "./tensor/observe.ts";
-export type { Bias } from "./tensor/operand.ts";
+export type { Bias, ProductOptions } from "./tensor/operand.ts";
 export { PreparedWeight, prepare } from "./tensor/prepare.ts";
 export { dequantize, fakeQuantize, type QuantizeOptions, quantize, requantize } from "./tensor/quantize.ts";
 export type { Range } from "./tensor/range.ts";

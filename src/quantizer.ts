@@ -67,11 +67,15 @@ export function symmetricParameters(lo: number, hi: number, codes: CodeRange, po
 }
 
 /**
- * A positive real multiplier as multiplier * 2^(shift - 31), multiplier an int32 of 2^30..2^31 - 1; TensorFlow Lite's
+ * A real multiplier as multiplier * 2^(shift - 31), the multiplier's magnitude an int32 of 2^30..2^31 - 1; TensorFlow Lite's
  * QuantizeMultiplier. Below 2^-32 both are 0.
  */
 export function integerMultiplier(real: number): { multiplier: number; shift: number } {
   if (real === 0) return { multiplier: 0, shift: 0 };
+  if (real < 0) {
+    const { multiplier, shift } = integerMultiplier(-real);
+    return { multiplier: -multiplier, shift };
+  }
   let shift = 0;
   let fraction = real;
   while (fraction >= 1) {

@@ -20,5 +20,5 @@ export function accumulate(x: QTensor, w: QTensor | PreparedWeight, options?: Pl
   const output = operand.bits > 8 ? "wide-sums" : "sums";
   if (w?.shape?.length === 4) return accumulateConv(operand, w, placement, output) as Int32Array;
   checkOptions(placement, [], "accumulate with a matrix");
-  return linear(operand, w, undefined, output).data as Int32Array;
+  return linear(operand, w, { output }).data as Int32Array;
 }

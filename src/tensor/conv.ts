@@ -1,13 +1,13 @@
-// Convolutions of quantized images in integers, channels last (docs/math.md, equations 50 and 51).
+// Convolutions of quantized images in integers, channels last (docs/math.md, equations 50 to 52).
 
 import { checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
-import { outputArray, scoped } from "./matmul.ts";
-import { type Bias, checkBias, checkOperand, type Operand } from "./operand.ts";
+import { type Finish, outputArray, scoped } from "./matmul.ts";
+import { checkBias, checkOperand, checkProduct, type Operand, PRODUCT_KEYS, type ProductOptions } from "./operand.ts";
 import type { PackedWeight, PreparedWeight } from "./prepare.ts";
 import { type Geometry, multiply, type Pair, type Results } from "./product.ts";
 import type { Output } from "./rescale.ts";
-import { RESULT_KEYS, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { resultTensor } from "./result.ts";
 import type { QTensor } from "./tensor.ts";
 
 /** Where the kernel of a convolution goes. */
@@ -23,10 +23,7 @@ export interface Placement {
 }
 
 /** Options of {@link conv2d} and {@link conv1d}. */
-export interface ConvOptions extends ResultOptions, Placement {
-  /** One number an output: integers in steps of x.scale * w.scale, or float32. */
-  readonly bias?: Bias;
-}
+export interface ConvOptions extends ProductOptions, Placement {}
 
 /** Options of {@link convTranspose2d}. */
 export interface ConvTransposeOptions extends ConvOptions {
@@ -36,7 +33,7 @@ export interface ConvTransposeOptions extends ConvOptions {
 
 export const PLACEMENT_KEYS = ["strides", "pads", "dilations", "groups"] as const;
 
-const KEYS = ["bias", ...PLACEMENT_KEYS, ...RESULT_KEYS];
+const KEYS = [...PLACEMENT_KEYS, ...PRODUCT_KEYS];
 
 /** Extents that a wasm pointer reaches over. */
 const MOST = 2 ** 31 - 1;
@@ -116,20 +113,20 @@ function geometryOf(x: Operand, w: PackedWeight, placed: Placed, dimensions: 1 |
 }
 
 /** The sums of a convolution, as `output` wants them. */
-export function convolve(x: Operand, w: PackedWeight, geometry: Geometry, given: Bias | undefined, output: Output) {
-  const bias = checkBias(given, w.weight.columns, x, w.weight.scale);
+export function convolve(x: Operand, w: PackedWeight, geometry: Geometry, finish: Finish): Results {
+  const bias = checkBias(finish.bias, w.weight.columns, x, w.weight.scale);
   const { images, output: extents } = geometry;
-  const data = outputArray(output, images * extents[0] * extents[1] * w.weight.columns);
-  multiply({ x, w, geometry, bias, output }, data);
+  const data = outputArray(finish.output, images * extents[0] * extents[1] * w.weight.columns);
+  multiply({ ...finish, x, w, geometry, bias }, data);
   return data;
 }
 
 function run(x: QTensor, w: QTensor | PreparedWeight, options: ConvOptions, dimensions: 1 | 2, more?: Pair): QTensor {
   const operand = checkOperand(x, "x");
-  const result = resultOf(options, operand.format);
+  const { result, slopes } = checkProduct(options, operand.format, w?.shape?.[0] ?? 0);
   return scoped(w, options.groups ?? 1, (packed) => {
     const geometry = geometryOf(operand, packed, placementOf(options, dimensions), dimensions, more);
-    const data = convolve(operand, packed, geometry, options.bias, result);
+    const data = convolve(operand, packed, geometry, { bias: options.bias, output: result, slopes });
     const extents = geometry.output.slice(2 - dimensions);
     return resultTensor(result, [geometry.images, ...extents, packed.weight.columns], data as CodeArray);
   });
@@ -164,6 +161,6 @@ export function convTranspose2d(x: QTensor, w: QTensor | PreparedWeight, options
 /** The sums of a convolution in two dimensions, before any requantization. */
 export function accumulateConv(x: Operand, w: QTensor | PreparedWeight, options: Placement, output: Output): Results {
   return scoped(w, options.groups ?? 1, (packed) => {
-    return convolve(x, packed, geometryOf(x, packed, placementOf(options, 2), 2), undefined, output);
+    return convolve(x, packed, geometryOf(x, packed, placementOf(options, 2), 2), { output });
   });
 }

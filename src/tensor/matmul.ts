@@ -1,20 +1,22 @@
-// Products of quantized matrices in integers (docs/math.md, equations 19 to 21 and 50).
+// Products of quantized matrices in integers (docs/math.md, equations 19 to 21, 50 and 51).
 
 import { checkOptions, rangeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
 import { engine } from "../wasm/kernels.ts";
-import { type Bias, checkBias, checkOperand, type Operand } from "./operand.ts";
+import {
+  type Bias,
+  checkBias,
+  checkOperand,
+  checkProduct,
+  type Operand,
+  PRODUCT_KEYS,
+  type ProductOptions,
+} from "./operand.ts";
 import { type PackedWeight, PreparedWeight, packedWeight } from "./prepare.ts";
 import { type Geometry, multiply, type Results } from "./product.ts";
 import type { Output } from "./rescale.ts";
-import { RESULT_KEYS, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { resultTensor } from "./result.ts";
 import { checkTensor, codeArray, type QTensor } from "./tensor.ts";
-
-/** Options of {@link matmul}. */
-export interface MatmulOptions extends ResultOptions {
-  /** One number an output: integers in steps of x.scale * w.scale, or float32. */
-  readonly bias?: Bias;
-}
 
 const ONES = [1, 1] as const;
 
@@ -32,11 +34,11 @@ const sizeOf = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1
  * @param w int8, uint8, int4 or uint4 of shape [n, k], one scale and zero or one of each per output (axis 0); or prepared
  * @throws RangeError where shapes do not fit
  */
-export function matmul(x: QTensor, w: QTensor | PreparedWeight, options: MatmulOptions): QTensor {
-  checkOptions(options, ["bias", ...RESULT_KEYS], "matmul");
+export function matmul(x: QTensor, w: QTensor | PreparedWeight, options: ProductOptions): QTensor {
+  checkOptions(options, PRODUCT_KEYS, "matmul");
   const operand = checkOperand(x, "x");
-  const result = resultOf(options, operand.format);
-  const { shape, data } = linear(operand, w, options.bias, result);
+  const { result, slopes } = checkProduct(options, operand.format, w?.shape?.at(-2) ?? 0);
+  const { shape, data } = linear(operand, w, { bias: options.bias, output: result, slopes });
   return resultTensor(result, shape, data as CodeArray);
 }
 
@@ -53,30 +55,37 @@ export function outputArray(output: Output, length: number): Results {
   return output === "float32" ? new Float32Array(length) : new (codeArray(output.codes))(length);
 }
 
+/** What becomes of the sums of a product. */
+export interface Finish {
+  readonly bias?: Bias | undefined;
+  readonly output: Output;
+  readonly slopes?: ArrayLike<number> | undefined;
+}
+
 /** Products with one weight, or with one for each of a batch. */
-export function linear(x: Operand, w: QTensor | PreparedWeight, bias: Bias | undefined, output: Output): Shaped {
+export function linear(x: Operand, w: QTensor | PreparedWeight, finish: Finish): Shaped {
   if (x.shape.length === 0) throw rangeError("x.shape", "[..., k]", x.shape);
   if (!(w instanceof PreparedWeight) && Array.isArray(w?.shape) && w.shape.length > 2) {
-    return batched(x, w, bias, output);
+    return batched(x, w, finish);
   }
   return scoped(w, 1, (packed) => {
     const { columns } = packed.weight;
     if (packed.weight.shape.length !== 2) throw rangeError("w.shape", "[n, k]", packed.weight.shape);
     const lead = x.shape.slice(0, -1);
-    const data = outputArray(output, sizeOf(lead) * columns);
-    multiplyRows(x, packed, bias, output, data);
+    const data = outputArray(finish.output, sizeOf(lead) * columns);
+    multiplyRows(x, packed, finish, data);
     return { shape: [...lead, columns], data };
   });
 }
 
-function multiplyRows(x: Operand, w: PackedWeight, given: Bias | undefined, output: Output, data: Results): void {
+function multiplyRows(x: Operand, w: PackedWeight, finish: Finish, data: Results): void {
   const k = x.shape.at(-1) as number;
   if (k !== w.weight.length) {
     throw rangeError("w.shape", `[n, ${k}] for "x" of shape [${x.shape.join(", ")}]`, w.weight.shape);
   }
-  const bias = checkBias(given, w.weight.columns, x, w.weight.scale);
+  const bias = checkBias(finish.bias, w.weight.columns, x, w.weight.scale);
   const geometry = matrix(sizeOf(x.shape.slice(0, -1)), k);
-  multiply({ x, w, geometry, bias, output }, data);
+  multiply({ ...finish, x, w, geometry, bias }, data);
 }
 
 /** The extents of two operands' leading axes together: those of 1 stretch. */
@@ -104,7 +113,7 @@ function matrixAt(index: number, batch: readonly number[], lead: readonly number
 }
 
 /** One product a batch index: x [..., m, k] and w [..., n, k], the leading axes broadcast. */
-function batched(x: Operand, w: QTensor, bias: Bias | undefined, output: Output): Shaped {
+function batched(x: Operand, w: QTensor, finish: Finish): Shaped {
   const { codes } = checkTensor(w, "w");
   if (codes.bits < 8) throw rangeError("w.format", `"int8" or "uint8" for a batch of weights`, codes.name);
   const rank = w.shape.length;
@@ -115,16 +124,14 @@ function batched(x: Operand, w: QTensor, bias: Bias | undefined, output: Output)
   const batch = broadcast(xLead, wLead, w);
   const [m, k, n] = [x.shape.at(-2), x.shape.at(-1), w.shape.at(-2)] as [number, number, number];
   const depth = w.shape.at(-1) as number;
-  const data = outputArray(output, sizeOf(batch) * m * n);
+  const data = outputArray(finish.output, sizeOf(batch) * m * n);
   for (let i = 0; i < sizeOf(batch); i++) {
     const at = { x: matrixAt(i, batch, xLead) * m * k, w: matrixAt(i, batch, wLead) * n * depth };
     const { axis: _, ...rest } = w;
     const part = { ...rest, shape: [n, depth], data: w.data.subarray(at.w, at.w + n * depth) as CodeArray };
     const own = { ...x, shape: [m, k], codes: x.codes.subarray(at.x, at.x + m * k) as CodeArray };
     const target = data.subarray(i * m * n, (i + 1) * m * n);
-    scoped(w.axis === undefined ? part : { ...part, axis: 0 }, 1, (each) =>
-      multiplyRows(own, each, bias, output, target),
-    );
+    scoped(w.axis === undefined ? part : { ...part, axis: 0 }, 1, (each) => multiplyRows(own, each, finish, target));
   }
   return { shape: [...batch, m, n], data };
 }

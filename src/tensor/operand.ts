@@ -1,10 +1,10 @@
 // Operands of the integer operators: activations of one scale and zero, and biases in the accumulator's steps.
 
-import { checkArray, rangeError, typeError } from "../check.ts";
+import { checkArray, checkNumber, conflict, rangeError } from "../check.ts";
 import type { IntegerFormat } from "../formats.ts";
 import { roundHalfEven } from "../quantizer.ts";
 import type { Activations, Steps } from "./product.ts";
-import { OPERAND_FORMATS } from "./result.ts";
+import { type Clamp, OPERAND_FORMATS, RESULT_KEYS, type ResultOptions, resultOf } from "./result.ts";
 import { checkTensor, type QTensor } from "./tensor.ts";
 
 /** A checked operand. */
@@ -51,8 +51,47 @@ export function checkBias(
     const step = Math.fround(x.scale * (scale[scale.length === 1 ? 0 : i] as number));
     const steps = roundHalfEven(b / step);
     if (!(Math.abs(steps) < 2 ** (x.bits > 8 ? 53 : 31))) {
-      throw typeError(`bias[${i}]`, `a number within int32 steps of ${step}`, b);
+      throw rangeError(`bias[${i}]`, `a number within int32 steps of ${step}`, b);
     }
     return steps;
   });
+}
+
+/** Options of the operators that accumulate. */
+export interface ProductOptions extends Omit<ResultOptions, "activation"> {
+  /** One number an output: integers in steps of x.scale * w.scale, or float32. */
+  readonly bias?: Bias;
+  /** A clamp, or a slope for negative sums, given as `alpha`. */
+  readonly activation?: Clamp | "leaky_relu" | "prelu";
+  /** The factor of negative sums: a number of `"leaky_relu"` (default 0.01), one an output of `"prelu"`. */
+  readonly alpha?: number | Float32Array;
+}
+
+/** The keys of {@link ProductOptions}. */
+export const PRODUCT_KEYS = ["bias", "alpha", ...RESULT_KEYS] as const;
+
+const LEAK = 0.01;
+
+/** Splits a fused activation into a clamp and slopes: one, or one an output. */
+export function checkActivation(
+  options: ProductOptions,
+  outputs: number,
+): { clamp?: Clamp; slopes?: ArrayLike<number> } {
+  const { activation, alpha } = options;
+  if (activation === "prelu") {
+    checkArray(alpha, [Float32Array], "alpha");
+    if ((alpha as Float32Array).length !== outputs)
+      throw rangeError("alpha", `${outputs} numbers, one an output`, alpha);
+    return { slopes: alpha as Float32Array };
+  }
+  if (activation === "leaky_relu") return { slopes: [checkNumber(alpha ?? LEAK, "alpha")] };
+  if (alpha !== undefined) throw conflict("alpha", "activation", `only "leaky_relu" and "prelu" have a slope`);
+  return activation === undefined ? {} : { clamp: activation };
+}
+
+/** Checks what a product becomes: its parameters, and the slopes of negative sums. */
+export function checkProduct(options: ProductOptions, fallback: IntegerFormat, outputs: number) {
+  const { clamp, slopes } = checkActivation(options, outputs);
+  const { activation: _, ...rest } = options;
+  return { result: resultOf({ ...rest, ...(clamp && { activation: clamp }) }, fallback), slopes };
 }

@@ -1,9 +1,9 @@
 // Matrix products and convolutions of codes: which kernel runs, and the operands as it reads them (assembly/product.ts,
-// depthwise.ts; docs/math.md, equations 19 to 21 and 50).
+// depthwise.ts; docs/math.md, equations 19 to 21, 50 and 51).
 
 import type { CodeArray } from "../formats.ts";
 import type { PackedWeight } from "./prepare.ts";
-import { type AccumulatorScales, multipliersOf, type Output, writeRescale } from "./rescale.ts";
+import { multipliersOf, type Output, slopedMultipliers, writeRescale } from "./rescale.ts";
 import { depthwiseTaps, type Packing, panelBytes, preferredPacking, signedZeros } from "./weight.ts";
 
 /** Activations of one scale and zero. */
@@ -43,8 +43,8 @@ export interface Product {
   readonly geometry: Geometry;
   readonly bias: Steps | undefined;
   readonly output: Output;
-  /** Factors of negative sums, one a column: leaky relu and prelu. */
-  readonly slopes?: readonly number[] | undefined;
+  /** Factors of negative sums, one or one a column: leaky relu and prelu. */
+  readonly slopes?: ArrayLike<number> | undefined;
 }
 
 /** Bytes behind a source that vectors may read. */
@@ -132,10 +132,10 @@ export function multiply(product: Product, results: Results): void {
 
 function rescaleOf({ x, w, output, slopes }: Product, wide: boolean): number {
   const { columns, scale } = w.weight;
-  const scales: AccumulatorScales = { x: x.scale, w: scale };
-  if (output === "sums" || output === "wide-sums") return writeRescale(w.engine, output, [], wide);
-  const multipliers = multipliersOf(scales, output, columns);
-  const below = slopes && multipliers.map((m, i) => m * (slopes[i] as number));
+  if (output === "sums" || output === "wide-sums") return writeRescale(w.engine, output, new Float64Array(0), wide);
+  const isFloat32 = w.weight.shape.length === 2 && scale.length === 1;
+  const multipliers = multipliersOf({ x: x.scale, w: scale, isFloat32 }, output, columns);
+  const below = slopes && slopedMultipliers(multipliers, slopes, output);
   return writeRescale(w.engine, output, multipliers, wide && x.bits > 8, below);
 }
 
@@ -210,8 +210,8 @@ function runPanels(product: Product, { packing, wide }: Plan & { packing: "bytes
 
 /** Copies the weights' zeros of a group's columns; 0 if there are none. */
 function copyZeros({ w }: Product, first: number, count: number): number {
+  if (w.weight.symmetric) return 0;
   const zeros = signedZeros(w.weight).subarray(first, first + count);
-  if (zeros.every((zero) => zero === 0)) return 0;
   const padded = new Int32Array(ceil(count / COLUMNS) * COLUMNS);
   padded.set(zeros);
   return w.engine.arena.copy(padded);

@@ -10,6 +10,8 @@ const { fround } = Math;
 export interface AccumulatorScales {
   readonly x: number;
   readonly w: Float32Array;
+  /** Whether their product is a float32 in TensorFlow Lite: in matrix products with one scale, not in convolutions. */
+  readonly isFloat32: boolean;
 }
 
 /** What accumulators become: codes, float32 numbers, or what they are. */
@@ -18,38 +20,49 @@ export type Output = Result | "float32" | "sums" | "wide-sums";
 const RESULT_CONSTANTS = { int8: "RESULT_I8", uint8: "RESULT_U8", int16: "RESULT_I16" } as const;
 
 /** A table read by vectors: a number a column, and three more. */
-function table<T extends Float32Array | Int32Array>(kind: new (n: number) => T, of: readonly number[]): T {
+function table<T extends Float32Array | Int32Array>(kind: new (n: number) => T, of: ArrayLike<number>): T {
   const numbers = new kind(of.length + 3);
   numbers.set(of);
   return numbers;
 }
 
 /** The real multipliers of a result: one a column. */
-export function multipliersOf(scales: AccumulatorScales, output: Result | "float32", columns: number): number[] {
-  const real = (w: number) => {
-    if (output === "float32") return fround(scales.x * w);
-    if (output.arithmetic === "onnx") return fround(fround(scales.x * w) / output.scale);
-    // TensorFlow Lite multiplies two scales per tensor as the float32 they are, and one per channel in double
-    return (scales.w.length === 1 ? fround(scales.x * w) : scales.x * w) / output.scale;
-  };
-  const { w } = scales;
-  if (w.length === 1) return new Array(columns).fill(real(w[0] as number));
-  return Array.from(w, real);
+export function multipliersOf(scales: AccumulatorScales, output: Result | "float32", columns: number): Float64Array {
+  const { x, w } = scales;
+  const multipliers = new Float64Array(columns);
+  const divisor = output === "float32" ? 1 : output.scale;
+  const isOnnx = output === "float32" || output.arithmetic === "onnx";
+  const isRounded = isOnnx || scales.isFloat32;
+  for (let i = 0; i < columns; i++) {
+    const product = x * (w[w.length === 1 ? 0 : i] as number);
+    const real = (isRounded ? fround(product) : product) / divisor;
+    multipliers[i] = isOnnx ? fround(real) : real;
+  }
+  return multipliers;
+}
+
+/** The multipliers of negative accumulators: a leaky relu's, or a parametric one's of each column. */
+export function slopedMultipliers(multipliers: Float64Array, slopes: ArrayLike<number>, output: Output): Float64Array {
+  const isOnnx = typeof output !== "object" || output.arithmetic === "onnx";
+  return multipliers.map((m, i) => {
+    const sloped = m * fround(slopes[slopes.length === 1 ? 0 : i] as number);
+    return isOnnx ? fround(sloped) : sloped;
+  });
 }
 
 /** Writes a Rescale of assembly/requantize.ts. `below`: multipliers of negative accumulators, where they have others. */
 export function writeRescale(
   { kernels: k, arena }: Engine,
   output: Output,
-  multipliers: readonly number[],
+  multipliers: Float64Array,
   wide: boolean,
-  below?: readonly number[],
+  below?: Float64Array,
 ): number {
   if (output === "sums" || output === "wide-sums") {
     const { value } = output === "sums" ? k.RESULT_I32 : k.RESULT_I64;
     return arena.copy(Uint32Array.of(value, 0, 0, 0, 0, 0, 0, 0, 0));
   }
-  const tables = (of: readonly number[]) => tablesOf(output, of, wide);
+  const tables = (of: Float64Array) => tablesOf(output, of, wide);
   const own = tables(multipliers);
   const other = below && tables(below);
   const at = own.map((each, i) => {
@@ -67,9 +80,9 @@ export function writeRescale(
 }
 
 /** Multipliers, lefts and rights of a Rescale. */
-function tablesOf(output: Result | "float32", multipliers: readonly number[], wide: boolean) {
+function tablesOf(output: Result | "float32", multipliers: Float64Array, wide: boolean) {
   if (output === "float32" || output.arithmetic === "onnx") return [table(Float32Array, multipliers)];
-  const pairs = multipliers.map(integerMultiplier);
+  const pairs = Array.from(multipliers, integerMultiplier);
   const own = table(
     Int32Array,
     pairs.map(({ multiplier }) => multiplier),

@@ -21,6 +21,8 @@ export interface Weight {
   readonly scale: Float32Array;
   /** One a column. */
   readonly zero: Int32Array;
+  /** Whether the zeros of the signed bytes are 0 (those of unsigned codes 128). */
+  readonly symmetric: boolean;
   /** The codes, a byte each. */
   readonly bytes: Uint8Array;
 }
@@ -53,7 +55,9 @@ export function checkWeight(w: QTensor, groups: number): Weight {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
   const signed = codes.kind === "integer" && codes.signed;
   const zero = w.zero.length === 1 ? new Int32Array(columns).fill(w.zero[0] as number) : w.zero;
-  return { shape: w.shape, groups, columns, length, signed, scale: w.scale, zero, bytes };
+  const middle = signed ? 0 : 128;
+  const symmetric = w.zero.every((each) => each === middle);
+  return { shape: w.shape, groups, columns, length, signed, scale: w.scale, zero, symmetric, bytes };
 }
 
 /** Sums of a weight's columns. */
@@ -88,7 +92,7 @@ export function isDepthwise({ groups, shape }: Weight): boolean {
 export function preferredPacking({ dot }: Engine, w: Weight): Packing {
   if (!isDepthwise(w)) return dot ? "bytes" : "words";
   // a channel's bytes are not summed: only weights without zeros need no sums
-  return dot && signedZeros(w).every((zero) => zero === 0) ? "depthwise-bytes" : "depthwise-words";
+  return dot && w.symmetric ? "depthwise-bytes" : "depthwise-words";
 }
 
 const DEPTHWISE_TAPS = { "depthwise-bytes": 4, "depthwise-words": 2 };

@@ -8,6 +8,7 @@ import { fromBase64 } from "../host.ts";
 import { Arena } from "./arena.ts";
 import { applyDelta } from "./delta.ts";
 import { Heap } from "./heap.ts";
+import { withSharedMemory } from "./shared.ts";
 
 /** A build of the kernels: plain SIMD, or with the relaxed SIMD instructions. Both give the same bytes. */
 export type Tier = "simd" | "relaxed";
@@ -36,11 +37,25 @@ function bytesOf(tier: Tier): Uint8Array<ArrayBuffer> {
   return tier === "simd" ? base : applyDelta(base, relaxed);
 }
 
-function start(tier: Tier, source: WebAssembly.Module | Uint8Array<ArrayBuffer> = bytesOf(tier)): Engine {
-  const memory = new WebAssembly.Memory({ initial: 1 });
+/** The most that a module declares its memory to be: 4 GiB. */
+const MOST_PAGES = 65536;
+
+/** A module running on a memory of its own. */
+function start(
+  tier: Tier,
+  source: WebAssembly.Module | Uint8Array<ArrayBuffer> = bytesOf(tier),
+  shared = false,
+): Engine {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
   const kernels = instantiateSync(source, { env: { memory } }).exports as unknown as Kernels;
   const heap = new Heap(memory, kernels.HEAP_BASE.value);
   return { tier, kernels, heap, arena: new Arena(heap), dot: undefined };
+}
+
+/** A module running on a memory that threads share, and the bytes for them to run it from: the same kernels, the same bytes. */
+export function startShared(tier: Tier): { engine: Engine; module: Uint8Array<ArrayBuffer> } {
+  const module = withSharedMemory(bytesOf(tier));
+  return { engine: start(tier, module, true), module };
 }
 
 /** Pairs of bytes (x signed, w with bit 7 set or not), the pairs that overflow 16 bits among them. */

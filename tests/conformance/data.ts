@@ -118,3 +118,8 @@ export function formatName(dtype: string): string {
 export function assertCount(met: number, counted: number, what: string): void {
   assert.ok(met >= counted, `expected at least ${counted} ${what}, met ${met}`);
 }
+
+/** Base64 of int64. */
+export function decodeInt64(base64: string): BigInt64Array {
+  return new BigInt64Array(bytesOf(base64));
+}

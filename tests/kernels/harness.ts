@@ -139,7 +139,8 @@ export class Bench {
   }
 }
 
-function tiers(): Tier[] {
+/** The tiers that this host has. */
+export function tiers(): Tier[] {
   try {
     useTier("relaxed");
     return ["simd", "relaxed"];
