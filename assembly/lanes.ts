@@ -135,6 +135,11 @@ function storeFew(to: usize, v: v128, count: i32): void {
   if (count > 2) v128.store32_lane(to, v, 2, 8);
 }
 
+/** The sum of four int32. */
+export function total4(v: v128): i32 {
+  return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
+}
+
 /** All bits of the first `count` lanes, none of the others. */
 // @ts-ignore: decorator
 @inline

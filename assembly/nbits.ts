@@ -10,6 +10,7 @@
 // Codes are unsigned. Activations are laid out to match, filled up with zeros where a part is no whole number of vectors: as
 // float32; or, per part, a pair of int16 (sum of the values, their zero) and the values as bytes or pairs of int16.
 
+import { total4 } from "./lanes";
 import { unpack_u8 } from "./pack";
 
 /** Values of a part: the sum of as many bytes fits an int16, and that of as many differences of bytes. */
@@ -252,8 +253,7 @@ function arrangePart<C extends Codes>(x: usize, to: usize, length: i32, flip: i3
     if (meetsBytes<C>()) v128.store64_lane(to + i, bytes, 0);
     else v128.store(to + ((<usize>i) << 1), pairs8<C>(values));
   }
-  let sum = i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1);
-  sum += i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
+  let sum = total4(sums);
   for (; i < whole; i++) {
     const value = i < length ? <i8>(load<u8>(x + i) ^ (<u8>flip)) : 0;
     if (meetsBytes<C>()) store<i8>(to + i, value);

@@ -67,6 +67,72 @@ for (const [shape, groups, layout] of LAYOUTS) {
   });
 }
 
+/** y [o, steps] of x [i, steps of it] and a 1-D convolution without padding: weight [o, i / g, taps], transposed [i, o / g, taps]. */
+function convolve(
+  x: Float64Array[],
+  weight: Float32Array,
+  bias: Float32Array,
+  shape: number[],
+  groups: number,
+  transposed: boolean,
+): number[][] {
+  const [first = 0, second = 0, taps = 0] = shape;
+  const width = x[0]?.length ?? 0;
+  const y = Array.from(bias, (b) => new Array<number>(transposed ? width + taps - 1 : width - taps + 1).fill(b));
+  for (let row = 0; row < first; row++) {
+    const group = Math.floor((row * groups) / first);
+    for (let j = 0; j < second; j++) {
+      const [o, i] = transposed ? [group * second + j, row] : [row, group * second + j];
+      for (let tap = 0; tap < taps; tap++) {
+        const w = weight[(row * second + j) * taps + tap] as number;
+        for (let at = 0; at < width; at++) {
+          const to = transposed ? at + tap : at - tap;
+          const line = y[o] as number[];
+          if (line[to] !== undefined) line[to] += w * ((x[i] as Float64Array)[at] as number);
+        }
+      }
+    }
+  }
+  return y;
+}
+
+test("a folded operator gives what the operator and its batch norm give", () => {
+  for (const [shape, groups, transposed] of [
+    [[6, 4, 3], 1, false],
+    [[6, 2, 3], 3, false],
+    [[4, 1, 2], 4, false],
+    [[6, 4, 3], 1, true],
+    [[6, 2, 3], 3, true],
+  ] as const) {
+    for (const direction of ["after", "before"] as const) {
+      if (transposed && direction === "before") continue;
+      const [outputs, inputs] = transposed ? [shape[1] * groups, shape[0]] : [shape[0], shape[1] * groups];
+      const weight = tame(sizeOf(shape), 20);
+      const bias = tame(outputs, 21);
+      const x = Array.from({ length: inputs }, (_, i) => Float64Array.from(tame(9, 22 + i)));
+      const norm = normOf(direction === "after" ? outputs : inputs, 40);
+      const normalize = (line: ArrayLike<number>, c: number) => {
+        const a = (norm.gamma[c] as number) / Math.sqrt((norm.variance[c] as number) + norm.epsilon);
+        return Float64Array.from(line, (v) => (v - (norm.mean[c] as number)) * a + (norm.beta[c] as number));
+      };
+      const folded = foldBatchNorm({ weight, bias, shape, groups, transposed }, norm, { direction });
+      const run = (input: Float64Array[], w: Float32Array, b: Float32Array) =>
+        convolve(input, w, b, [...shape], groups, transposed);
+      const expected =
+        direction === "after" ? run(x, weight, bias).map(normalize) : run(x.map(normalize), weight, bias);
+      for (const [o, line] of run(x, folded.weight, folded.bias).entries()) {
+        line.forEach((got, at) => {
+          const wanted = expected[o]?.[at] as number;
+          assert.ok(
+            Math.abs(got - wanted) <= 1e-3 + 1e-5 * Math.abs(wanted),
+            `${direction} [${shape}]: ${got}, expected ${wanted}`,
+          );
+        });
+      }
+    }
+  }
+});
+
 test("a batch norm before is folded where its shift is 0, whatever the padding", () => {
   const norm = {
     gamma: Float32Array.of(2, -1),
