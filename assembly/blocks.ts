@@ -72,8 +72,9 @@ function multiplyFloats<C extends Codes>(
       panel += 16;
       for (let i = min(PART, left); i > 0; i -= count) {
         let v = v128.load(panel);
+        let isSecond = false;
         panel += 16;
-        for (let j = 0; j < count; j += 4) {
+        do {
           let q = steps4(v, mask0, power0, c0);
           a0 = add4(a0, q, x0);
           if (four) {
@@ -108,7 +109,8 @@ function multiplyFloats<C extends Codes>(
             x3 += 16;
           }
           v = i32x4.shr_u(v, 4);
-        }
+          isSecond = !isSecond;
+        } while (count == 8 && isSecond);
       }
     }
     y0 = f32x4.add(y0, f32x4.mul(scales, f32x4.add(a0, b0)));

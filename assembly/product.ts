@@ -3,8 +3,8 @@
 
 import { GATHER_BYTES } from "./abi";
 import { gatherRows, Patches } from "./gather";
+import { Bytes, Dot, PANEL_COLUMNS, PANEL_STEP, strip, tile, widenedStrip, Words } from "./gemm";
 import { total4 } from "./lanes";
-import { Bytes, Dot, PANEL_COLUMNS, PANEL_STEP, strip, tile, Words } from "./gemm";
 import { Rescale, requantizeRows, requantizeWideRows, resultSize } from "./requantize";
 
 /** Columns whose sums are kept at a time: eight panels. */
@@ -31,6 +31,8 @@ export class Product {
   zeros: usize;
   /** Whether bytes are read as signed in those sums. */
   signed: i32;
+  /** Whether the row, there is one only, is int16 and the panels are bytes. */
+  widened: i32;
   /** Steps of k after which int32 sums go into int64 ones; 0: sums stay int32. */
   wideSteps: i32;
   /** Rows of a block. */
@@ -69,6 +71,7 @@ function multiplyPanels<D extends Dot>(
   init: usize,
   initStride: usize,
 ): void {
+  const height = changetype<D>(0).rows;
   const stride = PANEL_STEP * <usize>stepsOf(p);
   const sums = p.sums;
   let panel = panels + PANEL_STEP * <usize>from;
@@ -80,13 +83,28 @@ function multiplyPanels<D extends Dot>(
     init += initStride * 4;
   }
   for (; j < columns; j += PANEL_COLUMNS) {
-    for (let i: i32 = 0; i < count; i += 4) {
+    for (let i: i32 = 0; i < count; i += height) {
       const at = sums + ((<usize>(i * GROUP + j)) << 2);
       const first = rows + <usize>i * <usize>p.rowStride;
-      tile<D>(first, p.rowStride, min(count - i, 4) - 1, panel, steps, init, at, GROUP << 2);
+      tile<D>(first, p.rowStride, min(count - i, height) - 1, panel, steps, init, at, GROUP << 2);
     }
     panel += stride;
     init += initStride;
+  }
+}
+
+/** One row of int16 times panels of bytes, two by two; the last may be its own neighbour. */
+function multiplyWidened(p: Product, row: usize, panels: usize, columns: i32, init: usize): void {
+  const steps = stepsOf(p);
+  const stride = PANEL_STEP * <usize>steps;
+  for (let j: i32 = 0; j < columns; j += 2 * PANEL_COLUMNS) {
+    const panel = panels + <usize>(j / PANEL_COLUMNS) * stride;
+    const at = (<usize>j) << 2;
+    const lone = j + PANEL_COLUMNS >= columns;
+    const other = lone ? 0 : PANEL_STEP;
+    const first = init + at;
+    const to = p.sums + at;
+    widenedStrip(row, panel, lone ? panel : panel + stride, steps, first, first + other, to, to + other);
   }
 }
 
@@ -94,7 +112,8 @@ function multiplyPanels<D extends Dot>(
 // @ts-ignore: decorator
 @inline
 function stepsOf(p: Product): i32 {
-  return changetype<Patches>(p.patches).how == GATHER_BYTES ? (p.length + 3) >> 2 : (p.length + 1) >> 1;
+  const bytes = p.widened || changetype<Patches>(p.patches).how == GATHER_BYTES;
+  return bytes ? (p.length + 3) >> 2 : (p.length + 1) >> 1;
 }
 
 /** The sum of a row's `length` bytes, at one of any alignment. */
@@ -164,7 +183,8 @@ function multiplyBlock(p: Product, rows: usize, from: i32, count: i32): void {
     }
     const init = p.bias + ((<usize>first) << 2);
     const steps = stepsOf(p);
-    if (bytes) multiplyPanels<Bytes>(p, rows, count, panels, columns, 0, steps, init, PANEL_STEP);
+    if (p.widened) multiplyWidened(p, rows, panels, columns, init);
+    else if (bytes) multiplyPanels<Bytes>(p, rows, count, panels, columns, 0, steps, init, PANEL_STEP);
     else multiplyPanels<Words>(p, rows, count, panels, columns, 0, steps, init, PANEL_STEP);
     if (p.zeros) correctSums(p, count, first, columns);
     requantizeRows(p.sums, GROUP << 2, to, p.outputStride, count, columns, table, rescale);

@@ -63,8 +63,8 @@ function placementOf(options: Placement, dimensions: 1 | 2): Placed {
 }
 
 /** An image's extents: [n, h, w, c], or [n, w, c] as one line high. */
-function imageOf(shape: readonly number[], dimensions: 1 | 2, name: string): [number, Pair, number] {
-  const wanted = dimensions === 1 ? "[images, width, channels]" : "[images, height, width, channels]";
+function imageOf(shape: readonly number[], dimensions: 1 | 2, name: "x" | "w"): [number, Pair, number] {
+  const wanted = `[${name === "x" ? "images" : "outputs"}, ${dimensions === 1 ? "" : "height, "}width, channels]`;
   if (shape.length !== dimensions + 2) throw rangeError(`${name}.shape`, wanted, shape);
   const [first = 0, ...rest] = dimensions === 1 ? [shape[0] as number, 1, ...shape.slice(1)] : shape;
   return [first, [rest[0], rest[1]] as unknown as Pair, rest[2] as number];

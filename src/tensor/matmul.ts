@@ -35,10 +35,10 @@ const sizeOf = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1
  * @throws RangeError where shapes do not fit
  */
 export function matmul(x: QTensor, w: QTensor | PreparedWeight, options: ProductOptions): QTensor {
-  checkOptions(options, PRODUCT_KEYS, "matmul");
+  const given = checkOptions(options, PRODUCT_KEYS, "matmul");
   const operand = checkOperand(x, "x");
-  const { result, slopes } = checkProduct(options, operand.format, w?.shape?.at(-2) ?? 0);
-  const { shape, data } = linear(operand, w, { bias: options.bias, output: result, slopes });
+  const { result, slopes } = checkProduct(given, operand.format, w?.shape?.at(-2) ?? 0);
+  const { shape, data } = linear(operand, w, { bias: given.bias, output: result, slopes });
   return resultTensor(result, shape, data as CodeArray);
 }
 

@@ -53,6 +53,9 @@ const SLACK = 32;
 /** Bytes of a block's gathered rows or sums: what the first caches hold. */
 const BLOCK_BYTES = 1 << 16;
 
+/** Rows that make whole tiles, of four rows as of six. */
+const TILE_ROWS = 12;
+
 /** Columns whose sums the kernels keep at a time. */
 const GROUP = 64;
 
@@ -79,17 +82,21 @@ interface Plan {
   readonly packing: Packing;
   /** Whether sums take 64 bits. */
   readonly wide: boolean;
+  /** Whether a row alone, as int16, meets panels of bytes. */
+  readonly widened: boolean;
 }
 
-function planOf(product: Product): Plan {
+function planOf(product: Product, rows: number): Plan {
   const { x, w, output } = product;
   const wide = output !== "sums" && (x.bits > 8 || largestSum(product) >= 2 ** 31);
-  return { packing: wide ? "words" : preferredPacking(w.engine, w.weight), wide };
+  const packing = wide ? "words" : preferredPacking(w.engine, w.weight);
+  const widened = packing === "words" && !wide && rows === 1 && w.weight.symmetric;
+  return { packing: widened ? "bytes" : packing, wide, widened };
 }
 
 /** How activations meet the packed weight: flipped by a mask to what the dot product reads, and their zero then. */
-function activationsAs({ x, w }: Product, packing: Packing): { mask: number; zero: number } {
-  if (!packing.endsWith("bytes")) return { mask: 0, zero: x.zero };
+function activationsAs({ x, w }: Product, isBytes: boolean): { mask: number; zero: number } {
+  if (!isBytes) return { mask: 0, zero: x.zero };
   const wanted = w.engine.dot === "signed";
   if (x.signed === wanted) return { mask: 0, zero: x.zero };
   return { mask: 0x80, zero: x.signed ? x.zero + 128 : x.zero - 128 };
@@ -98,16 +105,16 @@ function activationsAs({ x, w }: Product, packing: Packing): { mask: number; zer
 /** Copies what the sums of `count` columns from `first` on begin with: the bias, and what the activations' zero takes. */
 function copyInitialSums(product: Product, zero: number, first: number, count: number, wide: boolean): number {
   const { w, bias } = product;
-  const { sum } = zero === 0 ? { sum: undefined } : w.sums();
-  const correction = (i: number) => (sum ? zero * (sum[i] as number) : 0);
   const { arena } = w.engine;
+  const sum = zero === 0 ? new Int32Array(w.weight.columns) : w.sums().sum;
   if (wide) {
-    const exact = (i: number) => BigInt(bias?.[i] ?? 0) - BigInt(correction(i));
+    const exact = (i: number) => BigInt(bias?.[i] ?? 0) - BigInt(zero * (sum[i] as number));
     return arena.copy(BigInt64Array.from({ length: count }, (_, i) => exact(first + i)));
   }
-  const padded = new Int32Array(ceil(count / COLUMNS) * COLUMNS);
-  for (let i = 0; i < count; i++) padded[i] = Number(bias?.[first + i] ?? 0) - correction(first + i);
-  return arena.copy(padded);
+  const initial = new Int32Array(ceil(count / COLUMNS) * COLUMNS);
+  for (let i = 0; i < count; i++) initial[i] = -zero * (sum[first + i] as number);
+  if (bias) for (let i = 0; i < count; i++) initial[i] = (initial[i] as number) + Number(bias[first + i]);
+  return arena.copy(initial);
 }
 
 /** What results go into. */
@@ -120,11 +127,11 @@ export function multiply(product: Product, results: Results): void {
   const count = images * output[0] * output[1];
   if (count === 0 || product.w.weight.columns === 0) return;
   arena.scope(() => {
-    const { packing, wide } = planOf(product);
+    const { packing, ...plan } = planOf(product, count);
     const source = arena.reserve(product.x.codes.byteLength + SLACK);
     arena.write(source, product.x.codes);
     const at = { source, output: arena.reserve(results.byteLength), count };
-    if (packing === "bytes" || packing === "words") runPanels(product, { packing, wide }, at);
+    if (packing === "bytes" || packing === "words") runPanels(product, { ...plan, packing }, at);
     else runDepthwise(product, packing, at);
     arena.read(at.output, results);
   });
@@ -153,9 +160,9 @@ function isPlain({ kernel, strides, before, spread, input, output }: Geometry): 
 }
 
 /** How values are gathered, as the kernels number it, and what with. */
-function gathering({ x, w }: Product, packing: Packing, mask: number): [how: number, operand: number] {
+function gathering({ x, w }: Product, isBytes: boolean, mask: number): [how: number, operand: number] {
   const k = w.engine.kernels;
-  if (packing === "bytes") return [k.GATHER_BYTES.value, mask];
+  if (isBytes) return [k.GATHER_BYTES.value, mask];
   if (x.bits > 8) return [k.GATHER_I16.value, 0];
   return [(x.signed ? k.GATHER_I8 : k.GATHER_U8).value, x.zero];
 }
@@ -177,16 +184,17 @@ interface Rows {
   readonly count: number;
 }
 
-function runPanels(product: Product, { packing, wide }: Plan & { packing: "bytes" | "words" }, at: Rows): void {
+function runPanels(product: Product, plan: Plan & { packing: "bytes" | "words" }, at: Rows): void {
+  const { packing, wide, widened } = plan;
   const { x, w, geometry } = product;
   const { kernels, arena, dot } = w.engine;
   const { columns, length, groups } = w.weight;
-  const { mask, zero } = activationsAs(product, packing);
-  const [how, operand] = gathering(product, packing, mask);
-  const isBytes = packing === "bytes";
+  const isBytes = packing === "bytes" && !widened;
+  const { mask, zero } = activationsAs(product, isBytes);
+  const [how, operand] = gathering(product, isBytes, mask);
   const inPlace = isBytes && mask === 0 && isPlain(geometry);
-  const rowStride = inPlace ? geometry.channels : isBytes ? ceil(length / 4) * 4 : ceil(length / 2) * 4;
-  const block = max(4, min(GROUP, floor(BLOCK_BYTES / max(rowStride, 1) / 4) * 4));
+  const rowStride = inPlace ? geometry.channels : ceil(length / 4) * (isBytes ? 4 : 8);
+  const block = max(1, min(5, floor(BLOCK_BYTES / max(rowStride, 1) / TILE_ROWS))) * TILE_ROWS;
   const rows = arena.reserve(inPlace ? 0 : block * rowStride + SLACK);
   const sums = arena.reserve(block * GROUP * 4);
   const wideSums = arena.reserve(wide ? block * GROUP * 8 : 0);
@@ -202,7 +210,7 @@ function runPanels(product: Product, { packing, wide }: Plan & { packing: "bytes
     const zeros = isBytes ? copyZeros(product, first, perGroup) : 0;
     const own = panels + g * panelBytes(w.weight, packing);
     const operands = [patches, rescale, +inPlace, rowStride, length, perGroup, own, bias, zeros, +(dot === "signed")];
-    const scratch = [wide ? wideSteps(product) : 0, block, rows, sums, wideSums, rowSums];
+    const scratch = [+widened, wide ? wideSteps(product) : 0, block, rows, sums, wideSums, rowSums];
     const target = [at.output, columns * resultBytes(product.output), first];
     kernels.multiply_rows(arena.copy(Uint32Array.of(...operands, ...scratch, ...target)), 0, at.count);
   }
@@ -221,7 +229,7 @@ function runDepthwise(product: Product, packing: "depthwise-bytes" | "depthwise-
   const { x, w } = product;
   const { kernels, arena } = w.engine;
   const { columns, length, groups } = w.weight;
-  const { mask, zero } = activationsAs(product, packing);
+  const { mask, zero } = activationsAs(product, packing === "depthwise-bytes");
   if (mask) kernels.flip_u8_u8(at.source, at.source, x.codes.byteLength, mask);
   const taps = depthwiseTaps(packing);
   const tapGroups = ceil(length / taps);

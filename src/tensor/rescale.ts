@@ -1,5 +1,6 @@
 // How accumulators become results: the multipliers of equations 19 and 20 in docs/math.md, as assembly/requantize.ts reads them.
 
+import { rangeError } from "../check.ts";
 import { integerMultiplier } from "../quantizer.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { ARITHMETIC_CONSTANTS, type Result } from "./result.ts";
@@ -79,9 +80,18 @@ export function writeRescale(
   return arena.copy(Uint32Array.of(result.value, kind.value, zero, range.lo, range.hi, from, lefts, rights, distance));
 }
 
+/** Fails where a multiplier is not below 2^exponent, rounded to 31 bits or not. */
+function checkMultipliers(multipliers: Float64Array, exponent: number): void {
+  const most = 2 ** exponent * (1 - 2 ** -32);
+  const beyond = multipliers.find((real) => !(Math.abs(real) < most));
+  if (beyond !== undefined) throw rangeError("scale", `x.scale * w.scale / scale below 2^${exponent}`, beyond);
+}
+
 /** Multipliers, lefts and rights of a Rescale. */
 function tablesOf(output: Result | "float32", multipliers: Float64Array, wide: boolean) {
-  if (output === "float32" || output.arithmetic === "onnx") return [table(Float32Array, multipliers)];
+  const isFloat = output === "float32" || output.arithmetic === "onnx";
+  if (output !== "float32") checkMultipliers(multipliers, isFloat ? 128 : wide ? 14 : 30);
+  if (isFloat) return [table(Float32Array, multipliers)];
   const pairs = Array.from(multipliers, integerMultiplier);
   const own = table(
     Int32Array,

@@ -1,12 +1,12 @@
 // The product's operators that accumulate, called with the operands of the oracle's (tests/reference/integer.ts).
 import {
-  type Arithmetic,
   accumulate,
   conv2d,
   convTranspose2d,
   type Format,
   matmul,
   type PreparedWeight,
+  type ProductOptions,
   pack,
   prepare,
   type QTensor,
@@ -45,20 +45,28 @@ function biasOf({ bias, x }: Multiplication) {
   return BigInt64Array.from(bias, BigInt);
 }
 
+/** A leaky relu's one slope, or a prelu's. */
+function slopesOf({ alpha }: Multiplication) {
+  if (!alpha) return {};
+  const [slope] = alpha;
+  return alpha.length === 1
+    ? { activation: "leaky_relu", alpha: slope }
+    : { activation: "prelu", alpha: Float32Array.from(alpha) };
+}
+
+/** The options that say what the result is. */
+export function resultOptions(each: Multiplication) {
+  const { y, arithmetic, activation } = each;
+  const bias = biasOf(each);
+  const chosen = { ...(bias && { bias }), ...(activation && { activation }), ...slopesOf(each) };
+  return { ...y, arithmetic, ...chosen } as ProductOptions;
+}
+
 const OPERATORS = { linear: matmul, convolution: conv2d, transposed: convTranspose2d };
 
 /** The quantized result. */
 export function multiply(each: Multiplication, weight: QTensor | PreparedWeight = weightOf(each)): QTensor {
-  const { operator, x, y, arithmetic, activation } = each;
-  const bias = biasOf(each);
-  return OPERATORS[operator](tensorOf(x, 0), weight, {
-    ...geometryOf(each),
-    ...y,
-    format: y.format as Format & string,
-    arithmetic: arithmetic as Arithmetic,
-    ...(bias && { bias }),
-    ...(activation && { activation }),
-  } as never);
+  return OPERATORS[each.operator](tensorOf(each.x, 0), weight, { ...geometryOf(each), ...resultOptions(each) });
 }
 
 /** The sums, as numbers. */

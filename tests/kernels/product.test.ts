@@ -170,7 +170,7 @@ testKernel("multiply_rows equals the oracle, however the rows are split", (bench
     const scratch = [b.reserve(block * rowStride + SLACK, 0), b.reserve(block * 64 * 4, 0), 0, 0];
     const bias = b.put(new Int32Array(whole(columns)), 0);
     const output = b.reserve(rows * columns * 4);
-    const operands = [patches, sumsOnly(b), 0, rowStride, length, columns, panels, bias, 0, 0, 0, block];
+    const operands = [patches, sumsOnly(b), 0, rowStride, length, columns, panels, bias, 0, 0, 0, 0, block];
     const job = b.put(Uint32Array.of(...operands, ...scratch, output, columns * 4, 0), 0);
     PARTS.slice(1).forEach((till, i) => {
       b.k.multiply_rows(job, Math.min(at(PARTS, i), rows), Math.min(till, rows));

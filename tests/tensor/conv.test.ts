@@ -3,7 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { accumulate, conv1d, conv2d } from "../../src/index.ts";
-import { multiply, preparedProduct, product, tensorOf, weightOf } from "../conformance/integer.product.ts";
+import {
+  multiply,
+  preparedProduct,
+  product,
+  resultOptions,
+  tensorOf,
+  weightOf,
+} from "../conformance/integer.product.ts";
 import { assertBits, randomWords } from "../kernels/harness.ts";
 import { type Geometry, geometryOf } from "../reference/conv.ts";
 import { wrap32 } from "../reference/gemm.ts";
@@ -212,19 +219,13 @@ test("conv1d is conv2d of images one row high", () => {
     const extents = { x: [2, 1, 11, 6], w: [4, 1, 3] } as const;
     const groups = 1 + (i % 2);
     const each = convolutionOf(extents, { strides: [1, 2], pads: [0, 1, 0, 2], dilations: [1, 2], groups }, i);
-    const { w, y, bias, arithmetic, activation } = each;
-    const [x, kernel] = [tensorOf(each.x, 0), weightOf({ operator: "convolution", w })];
+    const [x, w] = [tensorOf(each.x, 0), weightOf(each)];
     const flat = (shape: readonly number[]) => [shape[0] as number, ...shape.slice(2)];
-    const result = conv1d({ ...x, shape: flat(x.shape) }, { ...kernel, shape: flat(kernel.shape) }, {
-      strides: [2],
-      pads: [1, 2],
-      dilations: [2],
-      groups,
-      ...y,
-      arithmetic,
-      ...(activation && { activation }),
-      ...(bias && { bias: each.x.format === "int16" ? BigInt64Array.from(bias as Int32Array, BigInt) : bias }),
-    } as never);
+    const result = conv1d(
+      { ...x, shape: flat(x.shape) },
+      { ...w, shape: flat(w.shape) },
+      { strides: [2], pads: [1, 2], dilations: [2], groups, ...resultOptions(each) },
+    );
     const wanted = multiply(each);
     assert.deepEqual(result, { ...wanted, shape: flat(wanted.shape) });
   }

@@ -215,6 +215,27 @@ testTiers("sums of 16-bit activations are exact, with biases of 64 bits", () => 
   }
 });
 
+testTiers("leaky relu and prelu give negative sums another multiplier", () => {
+  let i = 0;
+  for (const [xFormat, wFormat] of PAIRS) {
+    const [x, w] = [operandOf(xFormat, [5, 33], 1, { zero: [1] }), operandOf(wFormat, [9, 33], 2)];
+    const each = [x, { ...w, zero: new Array(9).fill(0), scale: Float32Array.from(randomScales(9, 3)) }] as const;
+    for (const arithmetic of ARITHMETICS) {
+      for (const alpha of [[0.1], [-1.5], [0], [3], [0.25, 0, -0.5, 1, 1e-10, -1e-10, 7, -0.1, 0.3]]) {
+        assertResult(
+          productOf(...each, { arithmetic, alpha, y: { format: "int16", scale: 1, zero: 9 } }),
+          `slope ${i++}`,
+        );
+      }
+    }
+  }
+  const [x, w] = [operandOf("int8", [3, 4], 1), operandOf("int8", [5, 4], 2)];
+  const plain = productOf(x, w);
+  const options = { scale: plain.y.scale, activation: "leaky_relu" } as const;
+  const byDefault = matmul(tensorOf(x, 0), weightOf(plain), options);
+  assert.deepEqual(byDefault, matmul(tensorOf(x, 0), weightOf(plain), { ...options, alpha: 0.01 }));
+});
+
 testTiers("one scale for all: TensorFlow Lite's products multiply it in float32", () => {
   const next = randomWords(1);
   const bias = Int32Array.from({ length: 6000 }, () => next() | 0);
@@ -286,6 +307,21 @@ testTiers("batches: leading axes broadcast", () => {
       assertBits(data as Int8Array, multiplied(each, wanted), `${xShape} ${wShape}`);
       if (wShape.length === 4) continue; // to accumulate, a convolution
       assertBits(accumulate(tensorOf(x, 0), weightOf(each)) as Int32Array, [...wanted.sums], `${xShape} ${wShape}`);
+    }
+  }
+});
+
+test("fused clamps by name are the clamps they stand for", () => {
+  const [x, w] = [operandOf("int8", [9, 17], 1), operandOf("int8", [7, 17], 2)];
+  const [a, b] = [tensorOf(x, 0), weightOf({ operator: "linear", w })];
+  for (const arithmetic of ARITHMETICS) {
+    for (const [activation, interval] of [
+      ["relu", [0, Infinity]],
+      ["relu6", [0, 6]],
+      ["relu_n1_to_1", [-1, 1]],
+    ] as const) {
+      const options = { scale: 0.081, zero: -3, arithmetic };
+      assert.deepEqual(matmul(a, b, { ...options, activation }), matmul(a, b, { ...options, activation: interval }));
     }
   }
 });

@@ -106,7 +106,10 @@ export function withResult(
   return { ...operation, bias: undefined, activation: undefined, arithmetic: "onnx", ...given, y: { ...y, scale } };
 }
 
-/** The parts of a result that tests vary, by number: format, zero, bias, clamp, arithmetic. */
+/** Slopes of either sign, and 0. */
+const SLOPES = [0.1, -0.3, 0, 2.5, 1e-12];
+
+/** The parts of a result that tests vary, by number: format, zero, bias, clamp or slopes, arithmetic. */
 export function variedResult(columns: number, i: number): Partial<Multiplication> {
   const format = (["int8", "uint8", "int16"] as const)[Math.floor(i / 3) % 3] as string;
   const [lo, hi] = RANGES[format] as readonly [number, number];
@@ -116,5 +119,7 @@ export function variedResult(columns: number, i: number): Partial<Multiplication
     bias: i % 4 === 0 ? undefined : Int32Array.from({ length: columns }, () => (next() % 20001) - 10000),
     activation: i % 7 === 0 ? [-0.4, 6] : undefined,
     arithmetic: ARITHMETICS[i % 3] as Multiplication["arithmetic"],
+    ...(i % 7 === 3 && { alpha: [SLOPES[i % 5] as number] }),
+    ...(i % 7 === 5 && columns > 1 && { alpha: Array.from({ length: columns }, (_, c) => SLOPES[c % 5] as number) }),
   };
 }

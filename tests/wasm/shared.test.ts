@@ -32,7 +32,7 @@ function productOf({ kernels: k, arena }: Engine, threads: number): { jobs: numb
   const patches = arena.copy(Uint32Array.of(source, k.GATHER_I8.value, 0, 0, ...geometry));
   const rescale = arena.copy(Uint32Array.of(k.RESULT_I32.value, 0, 0, 0, 0, 0, 0, 0, 0));
   const output = arena.zeros(ROWS * COLUMNS * 4);
-  const operands = [patches, rescale, 0, steps * 4, LENGTH, COLUMNS, panels, zeros, 0, 0, 0, BLOCK];
+  const operands = [patches, rescale, 0, steps * 4, LENGTH, COLUMNS, panels, zeros, 0, 0, 0, 0, BLOCK];
   const jobs = Array.from({ length: threads }, () => {
     const scratch = [arena.reserve(BLOCK * steps * 4 + 32), arena.reserve(BLOCK * 64 * 4), 0, 0];
     return arena.copy(Uint32Array.of(...operands, ...scratch, output, COLUMNS * 4, 0));
