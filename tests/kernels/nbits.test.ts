@@ -29,6 +29,11 @@ const SHAPES = [
   [4, 5, 300, 150],
   [5, 3, 257, 257],
   [1, 100, 96, 16],
+  [31, 16, 9, 4],
+  [33, 3, 16, 8],
+  [64, 257, 3, 8],
+  [100, 4, 33, 32],
+  [257, 5, 8, 8],
 ] as const;
 
 const FORMATS = [
@@ -207,4 +212,34 @@ testKernel("accumulate_i16_i16_i32_narrow", (bench) => {
       }
     }
   }
+});
+
+testKernel("multiply_f32_panels_f32 by parts of rows and columns", (bench) => {
+  const c = caseOf([13, 22, 75, 32], { bits: 4, signed: true }, 1);
+  const { m, n, k, block, bits } = c;
+  const b = bench();
+  const panels = packed(b, c);
+  const stride = b.k.bytes_row(k, block, bits, 1);
+  const rows = b.reserve(m * stride);
+  b.k.arrange_f32_rows(b.put(valuesOf(m * k, 3, true)), rows, m, k, block, bits);
+  const [whole, parts] = [b.reserve(m * n * 4), b.reserve(m * n * 4)];
+  const bias = b.put(c.bias as Float32Array);
+  b.k.multiply_f32_panels_f32(rows, panels, bias, whole, m, n, k, block, bits, n * 4);
+  for (const [row, till] of [
+    [0, 3],
+    [3, 4],
+    [4, 13],
+  ] as const) {
+    for (const [column, end] of [
+      [0, 4],
+      [4, 16],
+      [16, 22],
+    ] as const) {
+      const part = panels + (column / 4) * b.k.bytes_panel(k, block, bits);
+      const to = parts + (row * n + column) * 4;
+      const sizes = [till - row, end - column, k, block, bits, n * 4] as const;
+      b.k.multiply_f32_panels_f32(rows + row * stride, part, bias + column * 4, to, ...sizes);
+    }
+  }
+  assertBits(b.get(parts, new Float32Array(m * n)), b.get(whole, new Float32Array(m * n)), "in parts");
 });
