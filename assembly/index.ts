@@ -10,8 +10,10 @@
 
 import { Dequantize, Divide, Multiply, Quantize } from "./affine";
 import { Fake } from "./fake";
+import { multiplyPanels } from "./blocks";
 import { Extremes } from "./measure";
 import { decodeMany, encodeMany, Minifloat } from "./minifloat";
+import { arrangeCodes, arrangeFloats, Bytes, Nibbles, packPanels, panelBytes, rowBytes } from "./nbits";
 import { walk } from "./walk";
 
 export * from "./abi";
@@ -26,6 +28,7 @@ export {
 } from "./measure";
 export { flip_u8_u8 } from "./gather";
 export { encode_f32_e8m0 } from "./minifloat";
+export { accumulate_i16_i16_i32_narrow } from "./narrow";
 export { pack_u8, unpack_u8 } from "./pack";
 export { pack_i8_i16_panels, pack_i8_i8_panels, sum_i8_i32 } from "./panels";
 export { dot_u8_i8_i32_relaxed } from "./probe";
@@ -136,4 +139,96 @@ export function decode_u16_f32(q: usize, y: usize, n: i32, format: usize): void 
 /** The values of a float format's codes; `format` points to a Minifloat (minifloat.ts). */
 export function decode_u32_f32(q: usize, y: usize, n: i32, format: usize): void {
   decodeMany<u32>(q, y, n, changetype<Minifloat>(format));
+}
+
+/** Bytes of a panel of four columns of k codes of `bits` bits, 2 or 4 (as nibbles) or 8 (nbits.ts). */
+export function bytes_panel(k: i32, block: i32, bits: i32): u32 {
+  return bits == 8 ? panelBytes<Bytes>(k, block) : panelBytes<Nibbles>(k, block);
+}
+
+/** Bytes of an arranged row of k activations that meets such panels: float32 if `floats`, else codes. */
+export function bytes_row(k: i32, block: i32, bits: i32, floats: i32): u32 {
+  return bits == 8 ? rowBytes<Bytes>(k, block, floats != 0) : rowBytes<Nibbles>(k, block, floats != 0);
+}
+
+/**
+ * Panels of n rows of k codes, packed as pack_u8 packs them, with float32 scales and int32 zeros [n, ceil(k / block)]; codes
+ * become unsigned by an exclusive-or with `flip`, which their zeros gain. `scratch` holds 4 k bytes where bits < 8.
+ */
+export function pack_panels(
+  data: usize,
+  scales: usize,
+  zeros: usize,
+  panels: usize,
+  scratch: usize,
+  n: i32,
+  k: i32,
+  block: i32,
+  bits: i32,
+  flip: i32,
+): void {
+  if (bits == 8) packPanels<Bytes>(data, scales, zeros, panels, scratch, n, k, block, bits, flip);
+  else packPanels<Nibbles>(data, scales, zeros, panels, scratch, n, k, block, bits, flip);
+}
+
+/** Arranges m rows of k float32 for panels. */
+export function arrange_f32_rows(x: usize, rows: usize, m: i32, k: i32, block: i32, bits: i32): void {
+  const stride = bytes_row(k, block, bits, 1);
+  for (let i: i32 = 0; i < m; i++, x += (<usize>k) << 2, rows += stride) {
+    if (bits == 8) arrangeFloats<Bytes>(x, rows, k, block);
+    else arrangeFloats<Nibbles>(x, rows, k, block);
+  }
+}
+
+/** Arranges m rows of k codes, i8 (`flip` 0) or u8 (`flip` 128), of one zero for panels. */
+export function arrange_i8_rows(
+  x: usize,
+  rows: usize,
+  m: i32,
+  k: i32,
+  block: i32,
+  bits: i32,
+  zero: i32,
+  flip: i32,
+): void {
+  const stride = bytes_row(k, block, bits, 0);
+  for (let i: i32 = 0; i < m; i++, x += k, rows += stride) {
+    if (bits == 8) arrangeCodes<Bytes>(x, rows, k, block, zero, flip);
+    else arrangeCodes<Nibbles>(x, rows, k, block, zero, flip);
+  }
+}
+
+/** y = rows times panels, + bias (n float32, or 0): m rows of n float32, `stride` bytes apart. */
+export function multiply_f32_panels_f32(
+  rows: usize,
+  panels: usize,
+  bias: usize,
+  y: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  block: i32,
+  bits: i32,
+  stride: i32,
+): void {
+  if (bits == 8) multiplyPanels<Bytes, f32>(rows, panels, bias, y, m, n, k, block, stride, 1);
+  else multiplyPanels<Nibbles, f32>(rows, panels, bias, y, m, n, k, block, stride, 1);
+}
+
+/** y = scale (rows times panels) + bias, rows of codes; |sum over a block| < 2^31. */
+export function multiply_i8_panels_f32(
+  rows: usize,
+  panels: usize,
+  bias: usize,
+  y: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  block: i32,
+  bits: i32,
+  stride: i32,
+  scale: f32,
+): void {
+  if (bits == 8) multiplyPanels<Bytes, i8>(rows, panels, bias, y, m, n, k, block, stride, scale);
+  else multiplyPanels<Nibbles, i8>(rows, panels, bias, y, m, n, k, block, stride, scale);
 }

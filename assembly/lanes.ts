@@ -121,6 +121,25 @@ function loadFew(from: usize, count: i32): v128 {
   return v;
 }
 
+/** Stores the first `count` of four float32 or int32 (four if more). */
+// @ts-ignore: decorator
+@inline
+export function store4(to: usize, v: v128, count: i32): void {
+  if (count >= 4) v128.store(to, v);
+  else storeFew(to, v, count);
+}
+
+function storeFew(to: usize, v: v128, count: i32): void {
+  if (count > 0) v128.store32_lane(to, v, 0);
+  if (count > 1) v128.store32_lane(to, v, 1, 4);
+  if (count > 2) v128.store32_lane(to, v, 2, 8);
+}
+
+/** The sum of four int32. */
+export function total4(v: v128): i32 {
+  return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
+}
+
 /** All bits of the first `count` lanes, none of the others. */
 // @ts-ignore: decorator
 @inline

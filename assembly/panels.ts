@@ -1,6 +1,7 @@
 // Weights in panels (gemm.ts), and the sums of their columns that zeros are corrected with.
 
 import { PANEL_COLUMNS } from "./gemm";
+import { total4 } from "./lanes";
 
 /** Rows of `length` bytes at w as panels of bytes, each exclusive-or `mask`; what is not there is 0. */
 export function pack_i8_i8_panels(w: usize, to: usize, columns: i32, length: i32, mask: i32): void {
@@ -45,17 +46,30 @@ export function sum_i8_i32(
   length: i32,
   signed: i32,
 ): void {
+  const flip: u8 = signed ? 0 : 0x80; // as signed bytes
+  const mask = i8x16.splat(flip);
   for (let j: i32 = 0; j < columns; j++) {
-    const zero = load<i32>(zeros + ((<usize>j) << 2));
-    let sum = 0;
-    let size = 0;
-    for (let i: i32 = 0; i < length; i++) {
-      const at = w + <usize>j * <usize>length + i;
-      const v = (signed ? <i32>load<i8>(at) : <i32>load<u8>(at)) - zero;
+    const zero = load<i32>(zeros + ((<usize>j) << 2)) - <i32>flip;
+    const zero8 = i16x8.splat(<i16>zero);
+    let sum4 = i32x4.splat(0);
+    let size4 = sum4;
+    let i: i32 = 0;
+    for (; i + 16 <= length; i += 16) {
+      const bytes = v128.xor(v128.load(w + i), mask);
+      const a = i16x8.sub(i16x8.extend_low_i8x16_s(bytes), zero8);
+      const b = i16x8.sub(i16x8.extend_high_i8x16_s(bytes), zero8);
+      sum4 = i32x4.add(sum4, i32x4.extadd_pairwise_i16x8_s(i16x8.add(a, b)));
+      size4 = i32x4.add(size4, i32x4.extadd_pairwise_i16x8_s(i16x8.add(i16x8.abs(a), i16x8.abs(b))));
+    }
+    let sum = total4(sum4);
+    let size = total4(size4);
+    for (; i < length; i++) {
+      const v = <i32>(<i8>(load<u8>(w + i) ^ flip)) - zero;
       sum += v;
       size += abs(v);
     }
     store<i32>(sums + ((<usize>j) << 2), sum);
     store<i32>(sizes + ((<usize>j) << 2), size);
+    w += length;
   }
 }

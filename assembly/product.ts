@@ -4,6 +4,7 @@
 import { GATHER_BYTES } from "./abi";
 import { gatherRows, Patches } from "./gather";
 import { Bytes, Dot, PANEL_COLUMNS, PANEL_STEP, strip, tile, widenedStrip, Words } from "./gemm";
+import { total4 } from "./lanes";
 import { Rescale, requantizeRows, requantizeWideRows, resultSize } from "./requantize";
 
 /** Columns whose sums are kept at a time: eight panels. */
@@ -124,8 +125,7 @@ function sumBytes(row: usize, length: i32, signed: bool): i32 {
     const pairs = signed ? i16x8.extadd_pairwise_i8x16_s(v) : i16x8.extadd_pairwise_i8x16_u(v);
     sums = i32x4.add(sums, signed ? i32x4.extadd_pairwise_i16x8_s(pairs) : i32x4.extadd_pairwise_i16x8_u(pairs));
   }
-  let sum = i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1);
-  sum += i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
+  let sum = total4(sums);
   for (; i < length; i++) sum += signed ? <i32>load<i8>(row + i) : <i32>load<u8>(row + i);
   return sum;
 }

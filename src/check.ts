@@ -125,6 +125,13 @@ export function checkFloats(value: unknown, name: string): Float32Array {
   return checkArray(value, [Float32Array], name);
 }
 
+/** Checks that a Float32Array holds finite numbers only. */
+export function checkFiniteFloats(array: Float32Array, name: string): Float32Array {
+  const at = array.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) throw rangeError(`${name}[${at}]`, "a finite number", array[at]);
+  return array;
+}
+
 /** The shape of `length` values: as given, or one-dimensional. */
 export function checkShape(shape: readonly number[] | undefined, length: number): readonly number[] {
   if (shape === undefined) return [length];

@@ -2,6 +2,7 @@
 
 export type { CodeArray, CustomFloat, Format, FormatName } from "./formats.ts";
 export { accumulate } from "./tensor/accumulate.ts";
+export { accumulatorBits, type CodesOf, type WeightsOf } from "./tensor/accumulator.ts";
 export { decode, type EncodeOptions, encode, pack, type Rounding, unpack } from "./tensor/codec.ts";
 export {
   type ConvOptions,
@@ -19,6 +20,7 @@ export {
   quantizationError,
 } from "./tensor/error.ts";
 export type { Bias, ProductOptions } from "./tensor/finish.ts";
+export { type BatchNorm, type FloatWeight, type FoldOptions, foldBatchNorm } from "./tensor/fold.ts";
 export { matmul } from "./tensor/matmul.ts";
 export { type ObservedRangeOptions, Observer, type ObserverState, observe } from "./tensor/observe.ts";
 export { PreparedWeight, prepare } from "./tensor/prepare.ts";

@@ -3,10 +3,10 @@
 import { checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
 import { checkBias, checkProduct, type Finish, PRODUCT_KEYS, type ProductOptions } from "./finish.ts";
-import { outputArray, scoped } from "./matmul.ts";
+import { outputArray } from "./matmul.ts";
 import type { Output } from "./multipliers.ts";
 import { checkOperand, type Operand } from "./operand.ts";
-import type { PackedWeight, PreparedWeight } from "./prepare.ts";
+import { type PackedWeight, type PreparedWeight, withWeight } from "./prepare.ts";
 import { type Geometry, multiply, type Pair, type Results } from "./product.ts";
 import { resultTensor } from "./result.ts";
 import type { QTensor } from "./tensor.ts";
@@ -125,7 +125,7 @@ export function convolve(x: Operand, w: PackedWeight, geometry: Geometry, finish
 function run(x: QTensor, w: QTensor | PreparedWeight, options: ConvOptions, dimensions: 1 | 2, more?: Pair): QTensor {
   const operand = checkOperand(x, "x");
   const { result, slopes } = checkProduct(options, operand.codes, w?.shape?.[0] ?? 0);
-  return scoped(w, options.groups ?? 1, (packed) => {
+  return withWeight(w, options.groups ?? 1, (packed) => {
     const geometry = geometryOf(operand, packed, placementOf(options, dimensions), dimensions, more);
     const data = convolve(operand, packed, geometry, { bias: options.bias, output: result, slopes });
     const extents = geometry.output.slice(2 - dimensions);
@@ -161,7 +161,7 @@ export function convTranspose2d(x: QTensor, w: QTensor | PreparedWeight, options
 
 /** The sums of a convolution in two dimensions, before any requantization. */
 export function accumulateConv(x: Operand, w: QTensor | PreparedWeight, options: Placement, output: Output): Results {
-  return scoped(w, options.groups ?? 1, (packed) => {
+  return withWeight(w, options.groups ?? 1, (packed) => {
     return convolve(x, packed, geometryOf(x, packed, placementOf(options, 2), 2), { output });
   });
 }

@@ -2,14 +2,14 @@
 
 import { checkOptions, rangeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
-import { engine } from "../wasm/kernels.ts";
-import { checkBias, checkProduct, type Finish, PRODUCT_KEYS, type ProductOptions } from "./finish.ts";
+import { type BlockMatmulOptions, multiplyBlocks } from "./block-matmul.ts";
+import { type Bias, checkBias, checkProduct, type Finish, PRODUCT_KEYS, type ProductOptions } from "./finish.ts";
 import type { Output } from "./multipliers.ts";
 import { checkOperand, type Operand } from "./operand.ts";
-import { type PackedWeight, PreparedWeight, packedWeight } from "./prepare.ts";
+import { hasBlocks, type PackedWeight, PreparedWeight, withPanels, withWeight } from "./prepare.ts";
 import { type Geometry, multiply, type Results } from "./product.ts";
 import { resultTensor } from "./result.ts";
-import { checkTensor, codeArray, type QTensor } from "./tensor.ts";
+import { checkTensor, codeArray, type FloatTensor, type QTensor } from "./tensor.ts";
 
 const ONES = [1, 1] as const;
 
@@ -21,15 +21,39 @@ function matrix(rows: number, channels: number): Geometry {
 
 const sizeOf = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1);
 
+/** Options of {@link matmul} with a float32 result. */
+export interface FloatMatmulOptions {
+  readonly format?: "float32";
+  /** One number an output; with float32 activations, or blocks, a Float32Array. */
+  readonly bias?: Bias;
+}
+
 /**
- * x times the transposed w, requantized: y[.., m, n] = sum over k of x[.., m, k] w[n, k] (+ bias[n]).
- * @param x int8, uint8 or int16 of shape [..., m, k], one scale and zero
- * @param w int8, uint8, int4 or uint4 of shape [n, k], one scale and zero or one of each per output (axis 0); or prepared
+ * x times the transposed w: y[.., m, n] = sum over k of x[.., m, k] w[n, k] (+ bias[n]), requantized, or as float32.
+ * @param x int8, uint8 or int16 of shape [..., m, k], one scale and zero; float32 where w has blocks
+ * @param w int8, uint8, int4 or uint4 of shape [n, k], one scale and zero or one of each per output (axis 0); or a batch
+ *   [..., n, k]; or integers of 2, 4 or 8 bits [n, k] with a scale and zero for every `block` of a row; or prepared
  * @throws RangeError where shapes do not fit
  */
-export function matmul(x: QTensor, w: QTensor | PreparedWeight, options: ProductOptions): QTensor {
-  const given = checkOptions(options, PRODUCT_KEYS, "matmul");
-  const operand = checkOperand(x, "x");
+export function matmul(x: FloatTensor, w: QTensor | PreparedWeight, options?: FloatMatmulOptions): FloatTensor;
+export function matmul(
+  x: QTensor,
+  w: QTensor | PreparedWeight,
+  options: FloatMatmulOptions & { readonly format: "float32" },
+): FloatTensor;
+export function matmul(x: QTensor, w: QTensor | PreparedWeight, options: ProductOptions): QTensor;
+export function matmul(
+  x: FloatTensor | QTensor,
+  w: QTensor | PreparedWeight,
+  options?: FloatMatmulOptions | ProductOptions,
+): FloatTensor | QTensor {
+  if (hasBlocks(w)) return withPanels(w, (panels) => multiplyBlocks(x, panels, options as BlockMatmulOptions));
+  const operand = checkOperand(x as QTensor, "x");
+  if (options?.format === "float32") {
+    const { bias } = checkOptions(options, ["bias", "format"], "matmul with a float32 result");
+    return { format: "float32", ...linear(operand, w, { bias, output: "float32" }) } as FloatTensor;
+  }
+  const given = checkOptions(options as ProductOptions, PRODUCT_KEYS, "matmul");
   const { result, slopes } = checkProduct(given, operand.codes, w?.shape?.at(-2) ?? 0);
   const { shape, data } = linear(operand, w, { bias: given.bias, output: result, slopes });
   return resultTensor(result, shape, data as CodeArray);
@@ -54,7 +78,7 @@ export function linear(x: Operand, w: QTensor | PreparedWeight, finish: Finish):
   if (!(w instanceof PreparedWeight) && Array.isArray(w?.shape) && w.shape.length > 2) {
     return batched(x, w, finish);
   }
-  return scoped(w, 1, (packed) => {
+  return withWeight(w, 1, (packed) => {
     const { columns } = packed.weight;
     if (packed.weight.shape.length !== 2) throw rangeError("w.shape", "[n, k]", packed.weight.shape);
     const lead = x.shape.slice(0, -1);
@@ -117,13 +141,9 @@ function batched(x: Operand, w: QTensor, finish: Finish): Shaped {
     const part = { ...rest, shape: [n, depth], data: w.data.subarray(at.w, at.w + n * depth) as CodeArray };
     const own = { ...x, shape: [m, k], data: x.data.subarray(at.x, at.x + m * k) as CodeArray };
     const target = data.subarray(i * m * n, (i + 1) * m * n);
-    scoped(w.axis === undefined ? part : { ...part, axis: 0 }, 1, (each) => multiplyRows(own, each, finish, target));
+    withWeight(w.axis === undefined ? part : { ...part, axis: 0 }, 1, (each) =>
+      multiplyRows(own, each, finish, target),
+    );
   }
   return { shape: [...batch, m, n], data };
-}
-
-/** Works with a weight in a scope of its engine's scratch memory. */
-export function scoped<R>(w: QTensor | PreparedWeight, groups: number, work: (packed: PackedWeight) => R): R {
-  const running = w instanceof PreparedWeight ? w.engine : engine();
-  return running.arena.scope(() => work(packedWeight(w, groups)));
 }

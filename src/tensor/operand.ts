@@ -21,10 +21,12 @@ export interface Operand {
 
 /** Checks an operand: one of `formats`, one scale and zero. */
 export function checkOperand(x: QTensor, name: string, formats: readonly string[] = OPERAND_FORMATS): Operand {
-  const { codes, range, grain, length } = checkTensor(x, name);
-  if (codes.kind !== "integer" || !formats.includes(x.format as string)) {
+  // a known format is told before what the data of that format would be
+  if (x !== null && typeof x === "object" && "format" in x && !formats.includes(x.format as string)) {
     throw rangeError(`${name}.format`, formats.map((format) => `"${format}"`).join(" or "), x.format);
   }
+  const { row, range, grain, length } = checkTensor(x, name);
+  const codes = row as IntegerFormat;
   if (grain.count !== 1) throw rangeError(`${name}.scale`, "one scale for the whole tensor", x.scale);
   const [scale, zero] = [x.scale[0] as number, x.zero[0] as number];
   return { codes, range, scale, zero, shape: x.shape, length, data: x.data };

@@ -2,6 +2,7 @@
 
 import { checkOptions, disposedError, rangeError, typeError } from "../check.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
+import { type BlockPanels, blockPanelBytes, checkBlockWeight, packBlockPanels } from "./block-weight.ts";
 import type { QTensor } from "./tensor.ts";
 import {
   checkWeight,
@@ -14,6 +15,13 @@ import {
   type Weight,
 } from "./weight.ts";
 
+declare global {
+  /** What TypeScript's newer libraries declare; `using` calls it. */
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+}
+
 /** A weight that an operator works with: where its packed form is, and its sums. */
 export interface PackedWeight {
   readonly engine: Engine;
@@ -23,27 +31,46 @@ export interface PackedWeight {
   at(packing: Packing): number;
 }
 
-/** A weight packed for one call, in the scope that is open. */
-function packOnce(w: QTensor, groups: number): PackedWeight {
-  const running = engine();
-  const weight = checkWeight(w, groups);
-  return {
-    engine: running,
-    weight,
-    sums: () => sumsOf(running, weight),
-    at(packing) {
-      const at = running.arena.reserve(packedBytes(weight, packing));
-      pack(running, weight, packing, at);
-      return at;
-    },
+/** Takes memory for a packed weight. */
+type Take = (bytes: number) => number;
+
+/** A weight that is packed, in each form once, when it is first asked for. */
+function packedBy(running: Engine, weight: Weight, take: Take): PackedWeight {
+  const places = new Map<Packing, number>();
+  let known: Sums | undefined;
+  const place = (packing: Packing) => {
+    const at = take(packedBytes(weight, packing));
+    pack(running, weight, packing, at);
+    places.set(packing, at);
+    return at;
   };
+  const sums = () => {
+    known ??= sumsOf(running, weight);
+    return known;
+  };
+  return { engine: running, weight, sums, at: (packing) => places.get(packing) ?? place(packing) };
 }
 
-/** Blocks of a heap that belong together. */
+function panelsBy(running: Engine, w: QTensor, take: Take): BlockPanels {
+  const weight = checkBlockWeight(w);
+  const at = take(blockPanelBytes(running, weight));
+  packBlockPanels(running, weight, at);
+  return { engine: running, weight, at };
+}
+
+/** A prepared weight's blocks of the heap. */
 interface Blocks {
   readonly heap: Engine["heap"];
   readonly taken: { at: number; bytes: number }[];
 }
+
+/** What a prepared weight is. */
+interface Content {
+  readonly blocks: Blocks;
+  readonly packed: PackedWeight | BlockPanels;
+}
+
+const contents = new WeakMap<PreparedWeight, Content>();
 
 function release({ heap, taken }: Blocks): void {
   for (const { at, bytes } of taken.splice(0)) heap.give(at, bytes);
@@ -57,66 +84,23 @@ const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.disp
 
 /**
  * A weight that was packed once and stays in wasm memory: takes the place of `w` in {@link matmul}, {@link conv2d} and their
- * kin. `dispose()` gives its memory back.
+ * kin. `dispose()` gives its memory back; a weight that is garbage gives it back some day.
  */
-export class PreparedWeight implements PackedWeight {
-  /** @internal */
-  readonly engine: Engine;
-  /** @internal */
-  readonly weight: Weight;
-  private readonly blocks: Blocks;
-  private readonly packed = new Map<Packing, number>();
-  private known: Sums | undefined;
-  private disposed = false;
-
-  /** @internal */
-  constructor(w: QTensor, groups: number) {
-    this.engine = engine();
-    const checked = checkWeight(w, groups);
-    this.weight = {
-      ...checked,
-      bytes: checked.bytes.slice(),
-      scale: checked.scale.slice(),
-      zero: checked.zero.slice(),
-    };
-    this.blocks = { heap: this.engine.heap, taken: [] };
-    forgotten.register(this, this.blocks, this);
-  }
-
+export class PreparedWeight {
   /** Extents, outputs first. */
-  get shape(): readonly number[] {
-    return this.weight.shape;
-  }
+  readonly shape: readonly number[];
 
-  /** @internal */
-  checkInMemory(): void {
-    if (this.disposed) throw disposedError("w");
-  }
-
-  /** @internal */
-  sums(): Sums {
-    this.known ??= sumsOf(this.engine, this.weight);
-    return this.known;
-  }
-
-  /** @internal */
-  at(packing: Packing): number {
-    const known = this.packed.get(packing);
-    if (known !== undefined) return known;
-    const bytes = packedBytes(this.weight, packing);
-    const at = this.engine.heap.take(bytes);
-    this.blocks.taken.push({ at, bytes });
-    pack(this.engine, this.weight, packing, at);
-    this.packed.set(packing, at);
-    return at;
+  constructor(shape: readonly number[]) {
+    this.shape = shape;
   }
 
   /** Gives the memory back. Using the weight afterwards is an error; disposing of it again is none. */
   dispose(): void {
-    this.disposed = true;
-    this.packed.clear();
+    const content = contents.get(this);
+    if (!content) return;
+    contents.delete(this);
     forgotten.unregister(this);
-    release(this.blocks);
+    release(content.blocks);
   }
 
   /** {@link dispose}, for `using`. */
@@ -125,22 +109,72 @@ export class PreparedWeight implements PackedWeight {
   }
 }
 
-/** The weight of an operator, in either form. */
-export function packedWeight(w: QTensor | PreparedWeight, groups: number): PackedWeight {
-  if (!(w instanceof PreparedWeight)) return packOnce(w, groups);
-  w.checkInMemory();
-  if (w.weight.groups !== groups) throw rangeError("groups", `${w.weight.groups}, as "w" was prepared for`, groups);
-  return w;
+/** What a prepared weight is, if it is still in memory. */
+export function contentOf(w: PreparedWeight): PackedWeight | BlockPanels {
+  const content = contents.get(w);
+  if (!content) throw disposedError("w");
+  return content.packed;
+}
+
+/** Whether a weight has a scale for each of its blocks. */
+export function hasBlocks(w: QTensor | PreparedWeight): boolean {
+  return w instanceof PreparedWeight ? !("sums" in contentOf(w)) : w?.block !== undefined;
+}
+
+/** Works with a weight, packed for this once or before. */
+export function withWeight<R>(w: QTensor | PreparedWeight, groups: number, work: (w: PackedWeight) => R): R {
+  if (!(w instanceof PreparedWeight)) {
+    const running = engine();
+    return running.arena.scope(() => work(packedBy(running, checkWeight(w, groups), (n) => running.arena.reserve(n))));
+  }
+  const packed = contentOf(w);
+  if (!("sums" in packed)) throw rangeError("w", "a weight without blocks for this operator", w);
+  const own = packed.weight.groups;
+  if (own !== groups) throw rangeError("groups", `${own}, as "w" was prepared for`, groups);
+  return packed.engine.arena.scope(() => work(packed));
+}
+
+/** Works with a weight whose blocks have scales, packed for this once or before. */
+export function withPanels<R>(w: QTensor | PreparedWeight, work: (w: BlockPanels) => R): R {
+  if (!(w instanceof PreparedWeight)) {
+    const running = engine();
+    return running.arena.scope(() => work(panelsBy(running, w, (bytes) => running.arena.reserve(bytes))));
+  }
+  const packed = contentOf(w);
+  if ("sums" in packed) throw rangeError("w", "a weight with blocks for this operator", w);
+  return packed.engine.arena.scope(() => work(packed));
+}
+
+/** A weight with arrays of its own. */
+function copied(w: Weight): Weight {
+  return { ...w, bytes: w.bytes.slice(), scale: w.scale.slice(), zero: w.zero.slice() };
+}
+
+function prepareBy(running: Engine, w: QTensor, groups: number, take: Take): PackedWeight | BlockPanels {
+  if (w?.block !== undefined) return panelsBy(running, w, take);
+  const packed = packedBy(running, copied(checkWeight(w, groups)), take);
+  packed.at(preferredPacking(running, packed.weight));
+  return packed;
 }
 
 /**
- * Packs the weight of a matrix product ([n, k]) or convolution ([o, kh, kw, c / groups]) once, and keeps it in wasm memory.
+ * Packs the weight of a matrix product ([n, k], with or without blocks) or convolution ([o, kh, kw, c / groups]) once, and keeps
+ * it in wasm memory.
  * @throws RangeError if it is out of wasm memory
  */
 export function prepare(w: QTensor, options?: { readonly groups?: number }): PreparedWeight {
   if (w instanceof PreparedWeight) throw typeError("w", "a quantized tensor", w);
   const { groups = 1 } = checkOptions(options, ["groups"], "prepare");
-  const prepared = new PreparedWeight(w, groups);
-  prepared.at(preferredPacking(prepared.engine, prepared.weight));
+  const running = engine();
+  const blocks: Blocks = { heap: running.heap, taken: [] };
+  const take = (bytes: number) => {
+    const at = running.heap.take(bytes);
+    blocks.taken.push({ at, bytes });
+    return at;
+  };
+  const packed = prepareBy(running, w, groups, take);
+  const prepared = new PreparedWeight(w.shape.slice());
+  contents.set(prepared, { blocks, packed });
+  forgotten.register(prepared, blocks, prepared);
   return prepared;
 }

@@ -31,6 +31,14 @@ export interface Tensor {
   readonly data: CodeArray;
 }
 
+/** A tensor of float32 numbers. */
+export interface FloatTensor {
+  readonly format: "float32";
+  readonly shape: readonly number[];
+  /** Row-major. */
+  readonly data: Float32Array;
+}
+
 /** A quantized tensor: x = scale (code - zero), times `tensorScale` where there is one. */
 export interface QTensor extends Tensor {
   /** One per tensor, per index of `axis`, or per block: then of the shape with its last extent (or `axis`) divided. */

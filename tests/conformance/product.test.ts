@@ -1,8 +1,20 @@
 // Holds the product to the same conformance cases as the oracle.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decode, dequantize, encode, type Format, pack, type QTensor, quantize, unpack } from "../../src/index.ts";
+import {
+  decode,
+  dequantize,
+  encode,
+  type Format,
+  foldBatchNorm,
+  matmul,
+  pack,
+  type QTensor,
+  quantize,
+  unpack,
+} from "../../src/index.ts";
 import { affineParameters, integerMultiplier } from "../../src/quantizer.ts";
+
 import {
   type AffineImplementation,
   type DequantizeCase,
@@ -13,7 +25,9 @@ import {
 } from "./affine.cases.ts";
 import { assertCount, packedBytes, skip } from "./data.ts";
 import { fixedPointCases } from "./fixedpoint.cases.ts";
+import { testFold } from "./fold.cases.ts";
 import { assertSame, type FormatImplementation, testFormats } from "./formats.cases.ts";
+import { testBlockMatmul } from "./nbits.cases.ts";
 
 function codesOf(q: QTensor): number[] {
   const isPacked = /(int2|int4|float4|float6|mxfp4|mxfp6)/.test(q.format as string);
@@ -103,6 +117,16 @@ const affine: AffineImplementation = {
 
 testFormats("the product", formats);
 testAffine("the product", affine);
+testBlockMatmul("the product", ({ x, codes, scale, zero, bits, m, n, k, block }) => {
+  const format = bits === 4 ? "uint4" : "uint8";
+  const w = { format, shape: [n, k], data: dataOf(codes, format), scale, zero: Int32Array.from(zero), block } as const;
+  return matmul({ format: "float32", shape: [m, k], data: x }, w).data;
+});
+testFold("the product", ({ weight, bias, shape, groups, transposed, direction, ...each }) => {
+  const { gamma, beta, mean, variance, epsilon } = each;
+  const layer = { weight, ...(bias && { bias }), shape, groups, transposed };
+  return foldBatchNorm(layer, { gamma, beta, mean, variance, epsilon }, { direction });
+});
 
 test("the product's integer multipliers are TensorFlow Lite's", { skip }, () => {
   let rows = 0;

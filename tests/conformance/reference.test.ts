@@ -5,7 +5,9 @@ import { test } from "node:test";
 import { dequantizeValue, parameterIndex, quantizeValue } from "../reference/affine.ts";
 import { at } from "../reference/at.ts";
 import { decodeMxBlock, encodeMxBlock } from "../reference/block.ts";
+import { floatBlocks } from "../reference/blocks.ts";
 import * as fixed from "../reference/fixedpoint.ts";
+import { foldAfter, foldBefore } from "../reference/fold.ts";
 import { minMax } from "../reference/measure.ts";
 import { castE8m0, decodeValue, encodeBits, encodeValue, formatNamed, isFloatFormat } from "../reference/minifloat.ts";
 import { packCodes, signExtend, unpackCodes } from "../reference/pack.ts";
@@ -19,7 +21,9 @@ import {
 } from "./affine.cases.ts";
 import { assertCount, packedBytes, skip } from "./data.ts";
 import { type FixedPointImplementation, testFixedPoint } from "./fixedpoint.cases.ts";
+import { testFold } from "./fold.cases.ts";
 import { assertSame, castCases, type FormatImplementation, testFormats } from "./formats.cases.ts";
+import { testBlockMatmul } from "./nbits.cases.ts";
 
 const formats: FormatImplementation = {
   encode: (bits, format, options) => Array.from(bits, (each) => encodeBits(each, formatNamed(format), options)),
@@ -99,6 +103,24 @@ const fixedPoint: FixedPointImplementation = {
 testFormats("the oracle", formats);
 testAffine("the oracle", affine);
 testFixedPoint("the oracle", fixedPoint);
+testBlockMatmul("the oracle", ({ x, codes, scale, zero, m, n, k, block }) => {
+  const blocks = Math.ceil(k / block);
+  return Array.from({ length: m * n }, (_, i) => {
+    const [row, j] = [Math.floor(i / n), i % n];
+    const own = [j * blocks, (j + 1) * blocks] as const;
+    const column = {
+      codes: codes.slice(j * k, (j + 1) * k),
+      scale: scale.slice(...own),
+      zero: zero.slice(...own),
+      block,
+    };
+    return floatBlocks(x.subarray(row * k, (row + 1) * k), column);
+  });
+});
+testFold("the oracle", ({ direction, transposed, ...each }) => {
+  const layer = { ...each, layout: transposed ? ("transposed" as const) : ("first" as const) };
+  return direction === "after" ? foldAfter(layer, each) : foldBefore(layer, each);
+});
 
 test("the oracle has every fixed-point function", () => {
   assert.equal(Object.keys(fixedPoint).length, 21);

@@ -232,6 +232,32 @@ export const EXERCISES = {
     }
     record(nested.range({ range: "mse", bits: 4, narrow: true }), nested.range({ range: "mse", powerOfTwo: true }));
   },
+
+  foldBatchNorm(octavo, record) {
+    const positive = (length, seed) => bell(length, seed).map(Math.abs);
+    for (const transposed of [false, true]) {
+      const layer = { weight: bell(6 * 3 * 5, 50), shape: [6, 3, 5], groups: 2, bias: bell(6, 51), transposed };
+      for (const [direction, channels] of [
+        ["after", 6],
+        ["before", 6],
+      ]) {
+        const part = { gamma: bell(channels, 52), beta: bell(channels, 53), mean: bell(channels, 54) };
+        record(
+          attempt(() => octavo.foldBatchNorm(layer, { ...part, variance: positive(channels, 55) }, { direction })),
+        );
+      }
+    }
+  },
+
+  accumulatorBits(octavo, record) {
+    for (const format of ["int8", "uint4"]) {
+      const whole = octavo.quantize(bell(7 * 43, 60), { format, shape: [7, 43], axis: 0, symmetric: false });
+      const blocks = octavo.quantize(bell(7 * 43, 61), { format, shape: [7, 43], block: 16, symmetric: false });
+      for (const x of [{ format: "uint8", zero: 3 }, { format: "int16" }, { format: "int8", bits: 5, narrow: true }]) {
+        record(...[whole, blocks, { format, k: 43 }].map((w) => octavo.accumulatorBits(x, w)));
+      }
+    }
+  },
 };
 
 /** Calls that have to be refused. */

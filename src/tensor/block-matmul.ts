@@ -1,0 +1,159 @@
+// Products with weights whose blocks along k have a scale and zero each: of float32 activations (docs/math.md, equation 26), or
+// of 8-bit ones (equation 27).
+
+import {
+  checkArray,
+  checkFiniteFloats,
+  checkFloats,
+  checkOptions,
+  checkShape,
+  rangeError,
+  typeError,
+} from "../check.ts";
+import { codeType } from "../formats.ts";
+import type { BlockPanels, BlockWeight } from "./block-weight.ts";
+import { grainOf, writePlace } from "./grain.ts";
+import { checkOperand, type Operand } from "./operand.ts";
+import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { codeArray, type FloatTensor, type QTensor } from "./tensor.ts";
+
+/** Options of {@link matmul} with blocks with a quantized result: arithmetic `"onnx"` only. */
+export interface BlockMatmulOptions extends ResultOptions {
+  /** n numbers. */
+  readonly bias?: Float32Array;
+}
+
+/** Options of {@link matmul} with blocks with a float32 result. */
+export interface BlockFloatOptions {
+  readonly bias?: Float32Array;
+  readonly format?: "float32";
+}
+
+/** Rows of either kind of activations. */
+interface Rows {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int8Array | Uint8Array;
+  /** What rows of codes are: their scale and zero. */
+  readonly codes: Operand | undefined;
+}
+
+function checkRows(x: FloatTensor | QTensor): Rows {
+  if (x?.format !== "float32") {
+    const codes = checkOperand(x as QTensor, "x");
+    if (codes.codes.bits > 8) throw rangeError("x.format", `"int8", "uint8" or "float32"`, codes.codes.name);
+    return { shape: codes.shape, data: codes.data as Int8Array, codes };
+  }
+  const data = checkFloats(x.data, "x.data");
+  if (!Array.isArray(x.shape)) throw typeError("x.shape", "an array of sizes", x.shape);
+  return { shape: checkShape(x.shape, data.length), data, codes: undefined };
+}
+
+/** The longest block whose sums of products of 8 bits by `bits` bits stay within int32. */
+function longestBlock(bits: number): number {
+  return Math.floor((2 ** 31 - 1) / 255 / (2 ** bits - 1));
+}
+
+function checkFit({ shape, codes }: Rows, { n, k, block, bits }: BlockWeight): void {
+  if (shape.length === 0) throw rangeError("x.shape", "[..., k]", shape);
+  if (shape.at(-1) !== k)
+    throw rangeError("w.shape", `[n, ${shape.at(-1)}] for "x" of shape [${shape.join(", ")}]`, [n, k]);
+  if (codes && block > longestBlock(bits)) {
+    throw rangeError("w.block", `at most ${longestBlock(bits)} values of ${bits} bits, for a sum in int32`, block);
+  }
+}
+
+/** Bytes of arranged rows, and of their results, that stay in the cache while all panels pass. */
+const ROW_BYTES = 1 << 17;
+const RESULT_BYTES = 1 << 20;
+
+/** How many rows are worked on at a time: whole tiles of four. */
+function rowsAtATime(rowBytes: number, n: number): number {
+  const fit = Math.min(ROW_BYTES / Math.max(rowBytes, 1), RESULT_BYTES / Math.max(n * 4, 1));
+  return Math.max(Math.floor(fit / 4), 1) * 4;
+}
+
+/** Calls `take` with float32 rows in memory: y = x w + bias. */
+function eachResult(
+  { data, codes, shape }: Rows,
+  { engine: { kernels, arena }, weight, at }: BlockPanels,
+  bias: Float32Array | undefined,
+  take: (y: number, start: number, count: number) => void,
+): void {
+  const { n, k, block, bits } = weight;
+  const m = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  const rowBytes = kernels.bytes_row(k, block, bits, +!codes);
+  const most = Math.min(rowsAtATime(rowBytes, n), m);
+  const offset = bias ? arena.copy(bias) : 0;
+  const [rows, y] = [arena.reserve(most * rowBytes), arena.reserve(most * n * 4)];
+  for (let start = 0; start < m; start += most) {
+    const count = Math.min(most, m - start);
+    arena.scope(() => {
+      const x = arena.copy(data.subarray(start * k, (start + count) * k));
+      const sizes = [count, n, k, block, bits, n * 4] as const;
+      if (codes) {
+        kernels.arrange_i8_rows(x, rows, count, k, block, bits, codes.zero, codes.codes.signed ? 0 : 128);
+        kernels.multiply_i8_panels_f32(rows, at, offset, y, ...sizes, codes.scale);
+      } else {
+        kernels.arrange_f32_rows(x, rows, count, k, block, bits);
+        kernels.multiply_f32_panels_f32(rows, at, offset, y, ...sizes);
+      }
+      take(y, start * n, count * n);
+    });
+  }
+}
+
+function floatResult(x: Rows, w: BlockPanels, bias: Float32Array | undefined): FloatTensor {
+  const shape = [...x.shape.slice(0, -1), w.weight.n];
+  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  eachResult(x, w, bias, (y, start, count) => w.engine.arena.read(y, data.subarray(start, start + count)));
+  return { format: "float32", shape, data };
+}
+
+function codeResult(x: Rows, w: BlockPanels, bias: Float32Array | undefined, result: Result): QTensor {
+  const { kernels, arena } = w.engine;
+  const { codes, range, scale, zero } = result;
+  const shape = [...x.shape.slice(0, -1), w.weight.n];
+  const data = new (codeArray(codes))(shape.reduce((a, b) => a * b, 1));
+  const parameters = [arena.copy(Float32Array.of(scale)), arena.copy(Int32Array.of(zero))] as const;
+  const run = kernels[`quantize_f32_${codeType(codes) as "i8"}`];
+  eachResult(x, w, bias, (y, start, count) => {
+    const place = writePlace(arena, grainOf([count]), 0, 0, 1, parameters);
+    if (run(y, y, count, place, range.lo, range.hi)) {
+      throw rangeError("w.scale", "scales whose products stay within float32", w.weight.scale);
+    }
+    arena.read(y, data.subarray(start, start + count));
+  });
+  return resultTensor(result, shape, data);
+}
+
+function checkBias(bias: Float32Array | undefined, n: number): Float32Array | undefined {
+  if (bias === undefined) return undefined;
+  checkArray(bias, [Float32Array], "bias");
+  if (bias.length !== n) throw rangeError("bias", `${n} numbers, one an output`, bias);
+  return bias;
+}
+
+/** Checks operands against each other, and multiplies. */
+export function multiplyBlocks(
+  x: FloatTensor | QTensor,
+  w: BlockPanels,
+  options: BlockMatmulOptions | BlockFloatOptions | undefined,
+): FloatTensor | QTensor {
+  const rows = checkRows(x);
+  checkFit(rows, w.weight);
+  const bias = checkBias(options?.bias, w.weight.n);
+  if (!rows.codes || options?.format === "float32") {
+    checkOptions(options, ["bias", "format"], "matmul with a float32 result");
+    if (options?.format !== undefined && options.format !== "float32") {
+      throw rangeError("format", `"float32", as "x" is`, options.format);
+    }
+    return floatResult(rows, w, bias);
+  }
+  const wanted = checkOptions(options as BlockMatmulOptions, ["bias", ...RESULT_KEYS], "matmul");
+  const result = resultOf(wanted, rows.codes.codes);
+  if (result.arithmetic !== "onnx") {
+    throw rangeError("arithmetic", `"onnx" for a weight with blocks`, result.arithmetic);
+  }
+  if (bias) checkFiniteFloats(bias, "bias");
+  return codeResult(rows, w, bias, result);
+}
