@@ -1,7 +1,7 @@
 // Seeded values: the same in every run on one engine. Arrays are made once and shared by the cases.
 
-/** Mulberry32: 2^32 states are plenty for a few million values, and its bits are even. */
-function uniformFrom(seed) {
+/** Numbers of [0, 1). Mulberry32: 2^32 states are plenty for a few million values, and its bits are even. */
+export function uniformFrom(seed) {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -3,7 +3,7 @@
 // another build. A missed figure does not fail the run (machines differ, and are noisy); a wrong result does.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join, resolve } from "node:path";
@@ -14,7 +14,7 @@ import { printRow, printTitle } from "./table.mjs";
 const here = import.meta.dirname;
 const rivals = join(here, "rivals");
 const NODE = 24;
-const SUBJECTS = ["affine", "encode", "mse", "kernels", "start", "size"];
+const SUBJECTS = ["affine", "encode", "mse", "kernels", "matmul", "conv", "start", "size"];
 
 function options() {
   const { values } = parseArgs({
@@ -29,7 +29,9 @@ function options() {
 
 /** Installs the rivals once. Their scripts are not run, but for the one that fetches the Node for this machine. */
 function installRivals() {
-  if (existsSync(join(rivals, "node_modules", "node24", "bin"))) return;
+  const { dependencies } = JSON.parse(readFileSync(join(rivals, "package.json"), "utf8"));
+  const wanted = [...Object.keys(dependencies), "node24/bin"];
+  if (wanted.every((name) => existsSync(join(rivals, "node_modules", name)))) return;
   const npm = (...args) => {
     execFileSync("npm", args, {
       cwd: rivals,

@@ -19,10 +19,10 @@ export {
   type QuantizationError,
   quantizationError,
 } from "./tensor/error.ts";
+export type { Bias, ProductOptions } from "./tensor/finish.ts";
 export { type BatchNorm, type FloatWeight, type FoldOptions, foldBatchNorm } from "./tensor/fold.ts";
 export { matmul } from "./tensor/matmul.ts";
 export { type ObservedRangeOptions, Observer, type ObserverState, observe } from "./tensor/observe.ts";
-export type { Bias, ProductOptions } from "./tensor/operand.ts";
 export { PreparedWeight, prepare } from "./tensor/prepare.ts";
 export { dequantize, fakeQuantize, type QuantizeOptions, quantize, requantize } from "./tensor/quantize.ts";
 export type { Range } from "./tensor/range.ts";

@@ -17,7 +17,7 @@ import type { QTensor } from "./tensor.ts";
 export function accumulate(x: QTensor, w: QTensor | PreparedWeight, options?: Placement): Int32Array | BigInt64Array {
   const placement = checkOptions(options, PLACEMENT_KEYS, "accumulate");
   const operand = checkOperand(x, "x");
-  const output = operand.bits > 8 ? "wide-sums" : "sums";
+  const output = operand.codes.bits > 8 ? "wide-sums" : "sums";
   if (w?.shape?.length === 4) return accumulateConv(operand, w, placement, output) as Int32Array;
   checkOptions(placement, [], "accumulate with a matrix");
   return linear(operand, w, { output }).data as Int32Array;

@@ -47,9 +47,8 @@ interface Rows {
 
 function checkRows(x: FloatTensor | QTensor): Rows {
   if (x?.format !== "float32") {
-    const codes = checkOperand(x as QTensor, "x");
-    if (codes.bits > 8) throw rangeError("x.format", `"int8", "uint8" or "float32"`, codes.format.name);
-    return { shape: codes.shape, data: codes.codes as Int8Array, codes };
+    const codes = checkOperand(x as QTensor, "x", ["int8", "uint8", "float32"]);
+    return { shape: codes.shape, data: codes.data as Int8Array, codes };
   }
   const data = checkFloats(x.data, "x.data");
   if (!Array.isArray(x.shape)) throw typeError("x.shape", "an array of sizes", x.shape);
@@ -99,7 +98,7 @@ function eachResult(
       const x = arena.copy(data.subarray(start * k, (start + count) * k));
       const sizes = [count, n, k, block, bits, n * 4] as const;
       if (codes) {
-        kernels.arrange_i8_rows(x, rows, count, k, block, bits, codes.zero, codes.signed ? 0 : 128);
+        kernels.arrange_i8_rows(x, rows, count, k, block, bits, codes.zero, codes.codes.signed ? 0 : 128);
         kernels.multiply_i8_panels_f32(rows, at, offset, y, ...sizes, codes.scale);
       } else {
         kernels.arrange_f32_rows(x, rows, count, k, block, bits);
@@ -158,7 +157,7 @@ export function multiplyBlocks(
     return floatResult(rows, w, bias);
   }
   const wanted = checkOptions(options as BlockMatmulOptions, ["bias", ...RESULT_KEYS], "matmul");
-  const result = resultOf(wanted, rows.codes.format);
+  const result = resultOf(wanted, rows.codes.codes);
   if (result.arithmetic !== "onnx") {
     throw rangeError("arithmetic", `"onnx" for a weight with blocks`, result.arithmetic);
   }

@@ -2,11 +2,12 @@
 
 import { checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
-import { type Finish, outputArray, scoped } from "./matmul.ts";
-import { checkBias, checkOperand, checkProduct, type Operand, PRODUCT_KEYS, type ProductOptions } from "./operand.ts";
+import { checkBias, checkProduct, type Finish, PRODUCT_KEYS, type ProductOptions } from "./finish.ts";
+import { outputArray, scoped } from "./matmul.ts";
+import type { Output } from "./multipliers.ts";
+import { checkOperand, type Operand } from "./operand.ts";
 import type { PackedWeight, PreparedWeight } from "./prepare.ts";
 import { type Geometry, multiply, type Pair, type Results } from "./product.ts";
-import type { Output } from "./rescale.ts";
 import { resultTensor } from "./result.ts";
 import type { QTensor } from "./tensor.ts";
 
@@ -123,7 +124,7 @@ export function convolve(x: Operand, w: PackedWeight, geometry: Geometry, finish
 
 function run(x: QTensor, w: QTensor | PreparedWeight, options: ConvOptions, dimensions: 1 | 2, more?: Pair): QTensor {
   const operand = checkOperand(x, "x");
-  const { result, slopes } = checkProduct(options, operand.format, w?.shape?.[0] ?? 0);
+  const { result, slopes } = checkProduct(options, operand.codes, w?.shape?.[0] ?? 0);
   return scoped(w, options.groups ?? 1, (packed) => {
     const geometry = geometryOf(operand, packed, placementOf(options, dimensions), dimensions, more);
     const data = convolve(operand, packed, geometry, { bias: options.bias, output: result, slopes });

@@ -3,18 +3,11 @@
 import { checkOptions, rangeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
 import { engine } from "../wasm/kernels.ts";
-import {
-  type Bias,
-  checkBias,
-  checkOperand,
-  checkProduct,
-  type Operand,
-  PRODUCT_KEYS,
-  type ProductOptions,
-} from "./operand.ts";
+import { checkBias, checkProduct, type Finish, PRODUCT_KEYS, type ProductOptions } from "./finish.ts";
+import type { Output } from "./multipliers.ts";
+import { checkOperand, type Operand } from "./operand.ts";
 import { type PackedWeight, PreparedWeight, packedWeight } from "./prepare.ts";
 import { type Geometry, multiply, type Results } from "./product.ts";
-import type { Output } from "./rescale.ts";
 import { resultTensor } from "./result.ts";
 import { checkTensor, codeArray, type QTensor } from "./tensor.ts";
 
@@ -37,7 +30,7 @@ const sizeOf = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1
 export function matmul(x: QTensor, w: QTensor | PreparedWeight, options: ProductOptions): QTensor {
   const given = checkOptions(options, PRODUCT_KEYS, "matmul");
   const operand = checkOperand(x, "x");
-  const { result, slopes } = checkProduct(given, operand.format, w?.shape?.at(-2) ?? 0);
+  const { result, slopes } = checkProduct(given, operand.codes, w?.shape?.at(-2) ?? 0);
   const { shape, data } = linear(operand, w, { bias: given.bias, output: result, slopes });
   return resultTensor(result, shape, data as CodeArray);
 }
@@ -53,13 +46,6 @@ export function outputArray(output: Output, length: number): Results {
   if (output === "sums") return new Int32Array(length);
   if (output === "wide-sums") return new BigInt64Array(length);
   return output === "float32" ? new Float32Array(length) : new (codeArray(output.codes))(length);
-}
-
-/** What becomes of the sums of a product. */
-export interface Finish {
-  readonly bias?: Bias | undefined;
-  readonly output: Output;
-  readonly slopes?: ArrayLike<number> | undefined;
 }
 
 /** Products with one weight, or with one for each of a batch. */
@@ -129,7 +115,7 @@ function batched(x: Operand, w: QTensor, finish: Finish): Shaped {
     const at = { x: matrixAt(i, batch, xLead) * m * k, w: matrixAt(i, batch, wLead) * n * depth };
     const { axis: _, ...rest } = w;
     const part = { ...rest, shape: [n, depth], data: w.data.subarray(at.w, at.w + n * depth) as CodeArray };
-    const own = { ...x, shape: [m, k], codes: x.codes.subarray(at.x, at.x + m * k) as CodeArray };
+    const own = { ...x, shape: [m, k], data: x.data.subarray(at.x, at.x + m * k) as CodeArray };
     const target = data.subarray(i * m * n, (i + 1) * m * n);
     scoped(w.axis === undefined ? part : { ...part, axis: 0 }, 1, (each) => multiplyRows(own, each, finish, target));
   }

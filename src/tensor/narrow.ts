@@ -41,8 +41,7 @@ export function accumulateNarrow(
   const { accumulator, overflow } = checkOptions(options, NARROW_KEYS, "accumulate");
   checkInteger(accumulator, 2, 31, "accumulator");
   checkWord(overflow, ["saturate", "wrap"], "overflow");
-  const { codes, bits, shape, zero } = checkOperand(x, "x");
-  if (bits > 8) throw rangeError("x.format", `"int8" or "uint8"`, x.format);
+  const { data, shape, zero } = checkOperand(x, "x", ["int8", "uint8"]);
   const { bytes, signed, columns: n, length: k, zero: zeros } = checkWeight(w, 1);
   if (w.shape.length !== 2) throw rangeError("w.shape", "[n, k]", w.shape);
   if (shape.at(-1) !== k)
@@ -51,7 +50,7 @@ export function accumulateNarrow(
   const sums = new Int32Array(m * n);
   const { kernels, arena } = engine();
   return arena.scope(() => {
-    const rows = arena.copy(differences(codes as Int8Array, k, [zero]));
+    const rows = arena.copy(differences(data as Int8Array, k, [zero]));
     const weights = signed ? new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes;
     const columns = arena.copy(differences(weights, k, zeros));
     const to = arena.reserve(sums.byteLength);

@@ -1,97 +1,51 @@
-// Operands of the integer operators: activations of one scale and zero, and biases in the accumulator's steps.
+// What integer operators ask of an operand: codes of 8 or 16 bits with one scale and zero.
 
-import { checkArray, checkNumber, conflict, rangeError } from "../check.ts";
-import type { IntegerFormat } from "../formats.ts";
-import { roundHalfEven } from "../quantizer.ts";
-import type { Activations, Steps } from "./product.ts";
-import { type Clamp, OPERAND_FORMATS, RESULT_KEYS, type ResultOptions, resultOf } from "./result.ts";
+import { rangeError } from "../check.ts";
+import type { CodeArray, IntegerFormat } from "../formats.ts";
+import type { CodeRange } from "../quantizer.ts";
+import { OPERAND_FORMATS, type Result, type ResultOptions, resultOf } from "./result.ts";
 import { checkTensor, type QTensor } from "./tensor.ts";
 
 /** A checked operand. */
-export interface Operand extends Activations {
+export interface Operand {
+  /** The codes' format. */
+  readonly codes: IntegerFormat;
+  /** The codes used of it. */
+  readonly range: CodeRange;
+  readonly scale: number;
+  readonly zero: number;
   readonly shape: readonly number[];
-  readonly format: IntegerFormat;
+  readonly length: number;
+  readonly data: CodeArray;
 }
 
-/** Checks a quantized tensor that an operator computes with: int8, uint8 or int16, one scale and zero. */
-export function checkOperand(x: QTensor, name: string): Operand {
-  const { row, grain } = checkTensor(x, name);
-  if (row.kind !== "integer" || !(OPERAND_FORMATS as readonly string[]).includes(row.name)) {
-    throw rangeError(`${name}.format`, OPERAND_FORMATS.map((each) => `"${each}"`).join(" or "), row.name);
+/** Checks an operand: one of `formats`, one scale and zero. */
+export function checkOperand(x: QTensor, name: string, formats: readonly string[] = OPERAND_FORMATS): Operand {
+  const { codes, range, grain, length } = checkTensor(x, name);
+  if (codes.kind !== "integer" || !formats.includes(x.format as string)) {
+    throw rangeError(`${name}.format`, formats.map((format) => `"${format}"`).join(" or "), x.format);
   }
   if (grain.count !== 1) throw rangeError(`${name}.scale`, "one scale for the whole tensor", x.scale);
-  const { shape, data, scale, zero } = x;
+  const [scale, zero] = [x.scale[0] as number, x.zero[0] as number];
+  return { codes, range, scale, zero, shape: x.shape, length, data: x.data };
+}
+
+/** A tensor with other codes and the same parameters. */
+export function withCodes(x: QTensor, shape: readonly number[], data: QTensor["data"]): QTensor {
+  const { format, bits, narrow } = x;
   return {
+    format,
     shape,
-    format: row,
-    codes: data,
-    signed: row.signed,
-    bits: row.bits,
-    scale: scale[0] as number,
-    zero: zero[0] as number,
+    data,
+    scale: x.scale.slice(),
+    zero: x.zero.slice(),
+    ...(bits !== undefined && { bits }),
+    ...(narrow !== undefined && { narrow }),
   };
 }
 
-/** A bias: int32 (int64 for 16-bit activations) in steps of x.scale * w.scale, or float32. */
-export type Bias = Int32Array | BigInt64Array | Float32Array;
-
-/** Checks a bias of `count` numbers and brings it into the accumulator's steps. */
-export function checkBias(
-  bias: Bias | undefined,
-  count: number,
-  x: Activations,
-  scale: Float32Array,
-): Steps | undefined {
-  if (bias === undefined) return undefined;
-  const kinds = [Int32Array, Float32Array, ...(x.bits > 8 ? [BigInt64Array] : [])];
-  checkArray(bias, kinds as never, "bias");
-  if (bias.length !== count) throw rangeError("bias", `${count} numbers, one an output`, bias);
-  if (bias instanceof BigInt64Array || bias instanceof Int32Array) return bias;
-  return Array.from(bias as Float32Array, (b, i) => {
-    const step = Math.fround(x.scale * (scale[scale.length === 1 ? 0 : i] as number));
-    const steps = roundHalfEven(b / step);
-    if (!(Math.abs(steps) < 2 ** (x.bits > 8 ? 53 : 31))) {
-      throw rangeError(`bias[${i}]`, `a number within int32 steps of ${step}`, b);
-    }
-    return steps;
-  });
-}
-
-/** Options of the operators that accumulate. */
-export interface ProductOptions extends Omit<ResultOptions, "activation"> {
-  /** One number an output: integers in steps of x.scale * w.scale, or float32. */
-  readonly bias?: Bias;
-  /** A clamp, or a slope for negative sums, given as `alpha`. */
-  readonly activation?: Clamp | "leaky_relu" | "prelu";
-  /** The factor of negative sums: a number of `"leaky_relu"` (default 0.01), one an output of `"prelu"`. */
-  readonly alpha?: number | Float32Array;
-}
-
-/** The keys of {@link ProductOptions}. */
-export const PRODUCT_KEYS = ["bias", "alpha", ...RESULT_KEYS] as const;
-
-const LEAK = 0.01;
-
-/** Splits a fused activation into a clamp and slopes: one, or one an output. */
-export function checkActivation(
-  options: ProductOptions,
-  outputs: number,
-): { clamp?: Clamp; slopes?: ArrayLike<number> } {
-  const { activation, alpha } = options;
-  if (activation === "prelu") {
-    checkArray(alpha, [Float32Array], "alpha");
-    if ((alpha as Float32Array).length !== outputs)
-      throw rangeError("alpha", `${outputs} numbers, one an output`, alpha);
-    return { slopes: alpha as Float32Array };
-  }
-  if (activation === "leaky_relu") return { slopes: [checkNumber(alpha ?? LEAK, "alpha")] };
-  if (alpha !== undefined) throw conflict("alpha", "activation", `only "leaky_relu" and "prelu" have a slope`);
-  return activation === undefined ? {} : { clamp: activation };
-}
-
-/** Checks what a product becomes: its parameters, and the slopes of negative sums. */
-export function checkProduct(options: ProductOptions, fallback: IntegerFormat, outputs: number) {
-  const { clamp, slopes } = checkActivation(options, outputs);
-  const { activation: _, ...rest } = options;
-  return { result: resultOf({ ...rest, ...(clamp && { activation: clamp }) }, fallback), slopes };
+/** What a result is, by default with the parameters of the input. */
+export function resultLike(options: Partial<ResultOptions>, input: Operand): Result {
+  const zero = options.format === undefined || options.format === input.codes.name ? input.zero : 0;
+  return resultOf({ ...options, scale: options.scale ?? input.scale, zero: options.zero ?? zero }, input.codes);
 }

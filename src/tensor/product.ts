@@ -2,18 +2,11 @@
 // depthwise.ts; docs/math.md, equations 19 to 21, 50 and 51).
 
 import type { CodeArray } from "../formats.ts";
+import { codeRange } from "../quantizer.ts";
+import { multipliersOf, type Output, slopedMultipliers, writeRescale } from "./multipliers.ts";
+import type { Operand } from "./operand.ts";
 import type { PackedWeight } from "./prepare.ts";
-import { multipliersOf, type Output, slopedMultipliers, writeRescale } from "./rescale.ts";
 import { depthwiseTaps, type Packing, panelBytes, preferredPacking, signedZeros } from "./weight.ts";
-
-/** Activations of one scale and zero. */
-export interface Activations {
-  readonly codes: CodeArray;
-  readonly signed: boolean;
-  readonly bits: number;
-  readonly scale: number;
-  readonly zero: number;
-}
 
 /** Two extents: height and width. */
 export type Pair = readonly [height: number, width: number];
@@ -38,7 +31,7 @@ export type Steps = readonly number[] | Int32Array | BigInt64Array;
 
 /** One product: operands, bias in accumulator steps, and what becomes of the sums. */
 export interface Product {
-  readonly x: Activations;
+  readonly x: Operand;
   readonly w: PackedWeight;
   readonly geometry: Geometry;
   readonly bias: Steps | undefined;
@@ -67,8 +60,8 @@ const { ceil, floor, max, min } = Math;
 /** Where the accumulators of a product could be: the largest magnitude, by the actual weights. */
 function largestSum({ x, w, bias }: Product): number {
   const { columns, length } = w.weight;
-  const lo = x.signed ? -(2 ** (x.bits - 1)) : 0;
-  const reach = max(x.zero - lo, lo + 2 ** x.bits - 1 - x.zero);
+  const { lo, hi } = codeRange(x.codes.bits, x.codes.signed, false);
+  const reach = max(x.zero - lo, hi - x.zero);
   const offset = (i: number) => Math.abs(Number(bias?.[i] ?? 0));
   let largest = 0;
   for (let i = 0; i < columns; i++) largest = max(largest, offset(i));
@@ -88,7 +81,7 @@ interface Plan {
 
 function planOf(product: Product, rows: number): Plan {
   const { x, w, output } = product;
-  const wide = output !== "sums" && (x.bits > 8 || largestSum(product) >= 2 ** 31);
+  const wide = output !== "sums" && (x.codes.bits > 8 || largestSum(product) >= 2 ** 31);
   const packing = wide ? "words" : preferredPacking(w.engine, w.weight);
   const widened = packing === "words" && !wide && rows === 1 && w.weight.symmetric;
   return { packing: widened ? "bytes" : packing, wide, widened };
@@ -98,23 +91,25 @@ function planOf(product: Product, rows: number): Plan {
 function activationsAs({ x, w }: Product, isBytes: boolean): { mask: number; zero: number } {
   if (!isBytes) return { mask: 0, zero: x.zero };
   const wanted = w.engine.dot === "signed";
-  if (x.signed === wanted) return { mask: 0, zero: x.zero };
-  return { mask: 0x80, zero: x.signed ? x.zero + 128 : x.zero - 128 };
+  if (x.codes.signed === wanted) return { mask: 0, zero: x.zero };
+  return { mask: 0x80, zero: x.codes.signed ? x.zero + 128 : x.zero - 128 };
 }
 
 /** Copies what the sums of `count` columns from `first` on begin with: the bias, and what the activations' zero takes. */
 function copyInitialSums(product: Product, zero: number, first: number, count: number, wide: boolean): number {
   const { w, bias } = product;
   const { arena } = w.engine;
-  const sum = zero === 0 ? new Int32Array(w.weight.columns) : w.sums().sum;
+  const sum = zero === 0 ? undefined : w.sums().sum;
   if (wide) {
-    const exact = (i: number) => BigInt(bias?.[i] ?? 0) - BigInt(zero * (sum[i] as number));
+    const exact = (i: number) => BigInt(bias?.[i] ?? 0) - BigInt(zero * (sum?.[i] ?? 0));
     return arena.copy(BigInt64Array.from({ length: count }, (_, i) => exact(first + i)));
   }
-  const initial = new Int32Array(ceil(count / COLUMNS) * COLUMNS);
-  for (let i = 0; i < count; i++) initial[i] = -zero * (sum[first + i] as number);
-  if (bias) for (let i = 0; i < count; i++) initial[i] = (initial[i] as number) + Number(bias[first + i]);
-  return arena.copy(initial);
+  const at = arena.reserve(ceil(count / COLUMNS) * COLUMNS * 4);
+  const initial = arena.view(Int32Array, at, ceil(count / COLUMNS) * COLUMNS).fill(0);
+  if (bias) for (let i = 0; i < count; i++) initial[i] = Number(bias[first + i]);
+  if (sum)
+    for (let i = 0; i < count; i++) initial[i] = (initial[i] as number) - Math.imul(zero, sum[first + i] as number);
+  return at;
 }
 
 /** What results go into. */
@@ -128,8 +123,8 @@ export function multiply(product: Product, results: Results): void {
   if (count === 0 || product.w.weight.columns === 0) return;
   arena.scope(() => {
     const { packing, ...plan } = planOf(product, count);
-    const source = arena.reserve(product.x.codes.byteLength + SLACK);
-    arena.write(source, product.x.codes);
+    const source = arena.reserve(product.x.data.byteLength + SLACK);
+    arena.write(source, product.x.data);
     const at = { source, output: arena.reserve(results.byteLength), count };
     if (packing === "bytes" || packing === "words") runPanels(product, { ...plan, packing }, at);
     else runDepthwise(product, packing, at);
@@ -138,12 +133,14 @@ export function multiply(product: Product, results: Results): void {
 }
 
 function rescaleOf({ x, w, output, slopes }: Product, wide: boolean): number {
-  const { columns, scale } = w.weight;
-  if (output === "sums" || output === "wide-sums") return writeRescale(w.engine, output, new Float64Array(0), wide);
-  const isFloat32 = w.weight.shape.length === 2 && scale.length === 1;
-  const multipliers = multipliersOf({ x: x.scale, w: scale, isFloat32 }, output, columns);
-  const below = slopes && slopedMultipliers(multipliers, slopes, output);
-  return writeRescale(w.engine, output, multipliers, wide && x.bits > 8, below);
+  const { columns, scale, shape } = w.weight;
+  if (typeof output === "string" && output !== "float32") {
+    return writeRescale(w.engine, output, { own: new Float64Array(0) }, wide);
+  }
+  const isFloat32 = shape.length === 2 && scale.length === 1;
+  const own = multipliersOf({ x: x.scale, w: scale, isFloat32 }, output, columns);
+  const below = slopes && slopedMultipliers(own, slopes, output);
+  return writeRescale(w.engine, output, { own, below }, wide && x.codes.bits > 8);
 }
 
 /** Writes a Patches of assembly/gather.ts. */
@@ -163,13 +160,13 @@ function isPlain({ kernel, strides, before, spread, input, output }: Geometry): 
 function gathering({ x, w }: Product, isBytes: boolean, mask: number): [how: number, operand: number] {
   const k = w.engine.kernels;
   if (isBytes) return [k.GATHER_BYTES.value, mask];
-  if (x.bits > 8) return [k.GATHER_I16.value, 0];
-  return [(x.signed ? k.GATHER_I8 : k.GATHER_U8).value, x.zero];
+  if (x.codes.bits > 8) return [k.GATHER_I16.value, 0];
+  return [(x.codes.signed ? k.GATHER_I8 : k.GATHER_U8).value, x.zero];
 }
 
 /** Steps after which int32 sums may overflow: two products each of 16 by 9 bits, or of 9 by 9. */
 function wideSteps({ x }: Product): number {
-  return x.bits > 8 ? 128 : 16384;
+  return x.codes.bits > 8 ? 128 : 16384;
 }
 
 function resultBytes(output: Output): number {
@@ -206,7 +203,7 @@ function runPanels(product: Product, plan: Plan & { packing: "bytes" | "words" }
     const first = g * perGroup;
     const channel = (g * geometry.channels) / groups;
     const patches = writePatches(product, at.source + (inPlace ? channel : 0), how, operand, channel);
-    const bias = copyInitialSums(product, isBytes || x.bits > 8 ? zero : 0, first, perGroup, wide);
+    const bias = copyInitialSums(product, isBytes || x.codes.bits > 8 ? zero : 0, first, perGroup, wide);
     const zeros = isBytes ? copyZeros(product, first, perGroup) : 0;
     const own = panels + g * panelBytes(w.weight, packing);
     const operands = [patches, rescale, +inPlace, rowStride, length, perGroup, own, bias, zeros, +(dot === "signed")];
@@ -230,7 +227,7 @@ function runDepthwise(product: Product, packing: "depthwise-bytes" | "depthwise-
   const { kernels, arena } = w.engine;
   const { columns, length, groups } = w.weight;
   const { mask, zero } = activationsAs(product, packing === "depthwise-bytes");
-  if (mask) kernels.flip_u8_u8(at.source, at.source, x.codes.byteLength, mask);
+  if (mask) kernels.flip_u8_u8(at.source, at.source, x.data.byteLength, mask);
   const taps = depthwiseTaps(packing);
   const tapGroups = ceil(length / taps);
   const wholeColumns = ceil(columns / COLUMNS) * COLUMNS;
@@ -239,7 +236,16 @@ function runDepthwise(product: Product, packing: "depthwise-bytes" | "depthwise-
   const patches = writePatches(product, at.source, 0, 0, 0);
   const padding = arena.reserve(wholeColumns);
   arena.view(Uint8Array, padding, wholeColumns).fill(zero);
-  const operands = [patches, rescaleOf(product, false), taps, +x.signed, tapGroups, multiplier, columns, w.at(packing)];
+  const operands = [
+    patches,
+    rescaleOf(product, false),
+    taps,
+    +x.codes.signed,
+    tapGroups,
+    multiplier,
+    columns,
+    w.at(packing),
+  ];
   const pointers = arena.reserve(block * tapGroups * taps * 4 + SLACK);
   const patch = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns);
   const sums = arena.reserve(block * wholeColumns * 4);

@@ -1,0 +1,75 @@
+// What becomes of the sums of a product: bias, fused activation, and the parameters of the result.
+
+import { checkArray, checkNumber, conflict, rangeError } from "../check.ts";
+import type { IntegerFormat } from "../formats.ts";
+import { roundHalfEven } from "../quantizer.ts";
+import type { Output } from "./multipliers.ts";
+import type { Operand } from "./operand.ts";
+import type { Steps } from "./product.ts";
+import { type Clamp, RESULT_KEYS, type ResultOptions, resultOf } from "./result.ts";
+
+/** A bias: int32 (int64 for 16-bit activations) in steps of x.scale * w.scale, or float32. */
+export type Bias = Int32Array | BigInt64Array | Float32Array;
+
+/** Checks a bias of `count` numbers and brings it into the accumulator's steps. */
+export function checkBias(bias: Bias | undefined, count: number, x: Operand, scale: Float32Array): Steps | undefined {
+  if (bias === undefined) return undefined;
+  const kinds = [Int32Array, Float32Array, ...(x.codes.bits > 8 ? [BigInt64Array] : [])];
+  checkArray(bias, kinds as never, "bias");
+  if (bias.length !== count) throw rangeError("bias", `${count} numbers, one an output`, bias);
+  if (bias instanceof BigInt64Array || bias instanceof Int32Array) return bias;
+  return Array.from(bias as Float32Array, (b, i) => {
+    const step = Math.fround(x.scale * (scale[scale.length === 1 ? 0 : i] as number));
+    const steps = roundHalfEven(b / step);
+    if (!(Math.abs(steps) < 2 ** (x.codes.bits > 8 ? 53 : 31))) {
+      throw rangeError(`bias[${i}]`, `a number within int32 steps of ${step}`, b);
+    }
+    return steps;
+  });
+}
+
+/** Options of the operators that accumulate. */
+export interface ProductOptions extends Omit<ResultOptions, "activation"> {
+  /** One number an output: integers in steps of x.scale * w.scale, or float32. */
+  readonly bias?: Bias;
+  /** A clamp, or a slope for negative sums, given as `alpha`. */
+  readonly activation?: Clamp | "leaky_relu" | "prelu";
+  /** The factor of negative sums: a number of `"leaky_relu"` (default 0.01), one an output of `"prelu"`. */
+  readonly alpha?: number | Float32Array;
+}
+
+/** The keys of {@link ProductOptions}. */
+export const PRODUCT_KEYS = ["bias", "alpha", ...RESULT_KEYS] as const;
+
+const LEAK = 0.01;
+
+/** Splits a fused activation into a clamp and slopes: one, or one an output. */
+export function checkActivation(
+  options: ProductOptions,
+  outputs: number,
+): { clamp?: Clamp; slopes?: ArrayLike<number> } {
+  const { activation, alpha } = options;
+  if (activation === "prelu") {
+    checkArray(alpha, [Float32Array], "alpha");
+    if ((alpha as Float32Array).length !== outputs)
+      throw rangeError("alpha", `${outputs} numbers, one an output`, alpha);
+    return { slopes: alpha as Float32Array };
+  }
+  if (activation === "leaky_relu") return { slopes: [checkNumber(alpha ?? LEAK, "alpha")] };
+  if (alpha !== undefined) throw conflict("alpha", "activation", `only "leaky_relu" and "prelu" have a slope`);
+  return activation === undefined ? {} : { clamp: activation };
+}
+
+/** Checks what a product becomes: its parameters, and the slopes of negative sums. */
+export function checkProduct(options: ProductOptions, fallback: IntegerFormat, outputs: number) {
+  const { clamp, slopes } = checkActivation(options, outputs);
+  const { activation: _, ...rest } = options;
+  return { result: resultOf({ ...rest, ...(clamp && { activation: clamp }) }, fallback), slopes };
+}
+
+/** What becomes of the sums of a product. */
+export interface Finish {
+  readonly bias?: Bias | undefined;
+  readonly output: Output;
+  readonly slopes?: ArrayLike<number> | undefined;
+}

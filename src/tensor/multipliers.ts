@@ -1,0 +1,128 @@
+// How accumulators become results: the multipliers of equations 19 and 20 in docs/math.md, as assembly/requantize.ts reads them.
+
+import { rangeError } from "../check.ts";
+import { integerMultiplier } from "../quantizer.ts";
+import type { Engine } from "../wasm/kernels.ts";
+import { ARITHMETIC_CONSTANTS, type Result } from "./result.ts";
+
+const { fround } = Math;
+
+/** Scales of an accumulator: the activations', and the weights', one or one a column. */
+export interface AccumulatorScales {
+  readonly x: number;
+  readonly w: Float32Array;
+  /** Whether their product is a float32 in TensorFlow Lite: in matrix products with one scale, not in convolutions. */
+  readonly isFloat32: boolean;
+}
+
+/** What accumulators become: codes, float32 numbers, or what they are. */
+export type Output = Result | "float32" | "sums" | "wide-sums";
+
+const RESULT_CONSTANTS = { int8: "RESULT_I8", uint8: "RESULT_U8", int16: "RESULT_I16" } as const;
+
+/** The real multipliers of a result: one a column. */
+export function multipliersOf(scales: AccumulatorScales, output: Result | "float32", columns: number): Float64Array {
+  const { x, w } = scales;
+  const multipliers = new Float64Array(columns);
+  const divisor = output === "float32" ? 1 : output.scale;
+  const isOnnx = output === "float32" || output.arithmetic === "onnx";
+  const isRounded = isOnnx || scales.isFloat32;
+  for (let i = 0; i < columns; i++) {
+    const product = x * (w[w.length === 1 ? 0 : i] as number);
+    const real = (isRounded ? fround(product) : product) / divisor;
+    multipliers[i] = isOnnx ? fround(real) : real;
+  }
+  return multipliers;
+}
+
+/** The multipliers of negative accumulators: a leaky relu's, or a parametric one's of each column. */
+export function slopedMultipliers(multipliers: Float64Array, slopes: ArrayLike<number>, output: Output): Float64Array {
+  const isOnnx = typeof output !== "object" || output.arithmetic === "onnx";
+  return multipliers.map((m, i) => {
+    const sloped = m * fround(slopes[slopes.length === 1 ? 0 : i] as number);
+    return isOnnx ? fround(sloped) : sloped;
+  });
+}
+
+/** Multipliers of all accumulators, and of negative ones where they have others. */
+export interface Multipliers {
+  readonly own: Float64Array;
+  readonly below?: Float64Array | undefined;
+}
+
+/** Bytes of a table: a number a column, and three more that vectors read. */
+const tableBytes = (columns: number) => (columns + 3) * 4;
+
+/** Writes a table, and that of negative accumulators behind it. */
+function writeTable<T extends Float32Array | Int32Array>(
+  { arena }: Engine,
+  kind: new (buffer: ArrayBufferLike, at: number, length: number) => T,
+  own: ArrayLike<number>,
+  below?: ArrayLike<number>,
+): number {
+  const bytes = tableBytes(own.length);
+  const at = arena.reserve(below ? 2 * bytes : bytes);
+  arena.view(kind, at, own.length).set(own);
+  if (below) arena.view(kind, at + bytes, below.length).set(below);
+  return at;
+}
+
+/** Fails where a multiplier is not below 2^exponent, rounded to 31 bits or not. */
+function checkMultipliers(multipliers: Float64Array, exponent: number): void {
+  const most = 2 ** exponent * (1 - 2 ** -32);
+  for (let i = 0; i < multipliers.length; i++) {
+    const real = multipliers[i] as number;
+    if (!(real < most && real > -most)) {
+      throw rangeError("scale", `x.scale * w.scale / scale below 2^${exponent}`, real);
+    }
+  }
+}
+
+/** A multiplier as integers: itself, and what shifts left and right. */
+interface Factors {
+  readonly own: number[];
+  readonly left: number[];
+  readonly right: number[];
+}
+
+/** The integer multipliers of real ones; `shifts`: the right factors are plain shifts. */
+function factorsOf(multipliers: Float64Array, shifts: boolean): Factors {
+  const pairs = Array.from(multipliers, integerMultiplier);
+  return {
+    own: pairs.map(({ multiplier }) => multiplier),
+    left: pairs.map(({ shift }) => 2 ** Math.max(shift, 0)),
+    right: pairs.map(({ shift }) => (shifts ? shift : -(2 ** (31 - Math.max(-shift, 0))))),
+  };
+}
+
+/** Pointers to multipliers, lefts and rights of a Rescale. */
+function writeTables(engine: Engine, output: Result | "float32", { own, below }: Multipliers, wide: boolean): number[] {
+  const isFloat = output === "float32" || output.arithmetic === "onnx";
+  const exponent = isFloat ? 128 : wide ? 14 : 30;
+  for (const each of below ? [own, below] : [own]) checkMultipliers(each, exponent);
+  if (isFloat) return [writeTable(engine, Float32Array, own, below), 0, 0];
+  const shifts = wide || output.arithmetic === "tflite-single";
+  const above = factorsOf(own, shifts);
+  const other = below && factorsOf(below, shifts);
+  return [
+    writeTable(engine, Int32Array, above.own, other?.own),
+    writeTable(engine, Int32Array, above.left, other?.left),
+    writeTable(engine, Int32Array, above.right, other?.right),
+  ];
+}
+
+/** Writes a Rescale of assembly/requantize.ts; `wide`: sums of 16-bit activations. */
+export function writeRescale(engine: Engine, output: Output, multipliers: Multipliers, wide: boolean): number {
+  const { kernels: k, arena } = engine;
+  if (output === "sums" || output === "wide-sums") {
+    const { value } = output === "sums" ? k.RESULT_I32 : k.RESULT_I64;
+    return arena.copy(Uint32Array.of(value, 0, 0, 0, 0, 0, 0, 0, 0));
+  }
+  const tables = writeTables(engine, output, multipliers, wide);
+  const below = multipliers.below ? tableBytes(multipliers.own.length) : 0;
+  if (output === "float32") return arena.copy(Uint32Array.of(k.RESULT_F32.value, 0, 0, 0, 0, ...tables, below));
+  const { codes, arithmetic, zero, range } = output;
+  const kind = wide && arithmetic !== "onnx" ? k.ARITHMETIC_TFLITE_WIDE : k[ARITHMETIC_CONSTANTS[arithmetic]];
+  const result = k[RESULT_CONSTANTS[codes.name as "int8"]];
+  return arena.copy(Uint32Array.of(result.value, kind.value, zero, range.lo, range.hi, ...tables, below));
+}
