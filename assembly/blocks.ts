@@ -2,7 +2,7 @@
 // time: one or four rows by the four columns of a panel. A vector of codes is unpacked once for all rows of a tile.
 
 import { load4, nanBits, store4 } from "./lanes";
-import { Codes, COLUMNS, meetsBytes, panelBytes, PART, POOL, rowBytes } from "./nbits";
+import { Bytes, Codes, COLUMNS, meetsBytes, Nibbles, panelBytes, PART, POOL, rowBytes } from "./nbits";
 
 /** y scale + bias, any NaN as the one NaN, into the first `count` places at `to`. */
 // @ts-ignore: decorator
@@ -258,8 +258,8 @@ function multiplyCodes<C extends Codes>(
   }
 }
 
-/** One or four rows of float32 (T = f32) or codes times a panel. */
-function multiplyTile<C extends Codes, T>(
+/** One or four rows, of float32 or codes, times a panel. */
+function multiplyTile<C extends Codes>(
   row: usize,
   stride: usize,
   panel: usize,
@@ -270,9 +270,10 @@ function multiplyTile<C extends Codes, T>(
   scale: f32,
   bias: v128,
   columns: i32,
+  floats: bool,
   four: bool,
 ): void {
-  if (isFloat<T>()) {
+  if (floats) {
     if (four) multiplyFloats<C>(row, stride, panel, k, block, to, toStride, scale, bias, columns, true);
     else multiplyFloats<C>(row, stride, panel, k, block, to, toStride, scale, bias, columns, false);
   } else {
@@ -281,10 +282,8 @@ function multiplyTile<C extends Codes, T>(
   }
 }
 
-/** m arranged rows times n columns in panels; rows of y are `stride` bytes apart. */
-// @ts-ignore: decorator
-@inline
-export function multiplyPanels<C extends Codes, T>(
+/** m arranged rows times n columns in panels, times scale, + bias (n float32, or 0); rows of y are `stride` bytes apart. */
+export function multiplyPanels(
   rows: usize,
   panels: usize,
   bias: usize,
@@ -293,21 +292,29 @@ export function multiplyPanels<C extends Codes, T>(
   n: i32,
   k: i32,
   block: i32,
+  bits: i32,
   stride: i32,
   scale: f32,
+  floats: bool,
 ): void {
-  const rowStride = <usize>rowBytes<C>(k, block, isFloat<T>());
-  const panelStride = <usize>panelBytes<C>(k, block);
+  const rowStride = <usize>(bits == 8 ? rowBytes<Bytes>(k, block, floats) : rowBytes<Nibbles>(k, block, floats));
+  const panelStride = <usize>(bits == 8 ? panelBytes<Bytes>(k, block) : panelBytes<Nibbles>(k, block));
   for (let j: i32 = 0; j < n; j += COLUMNS) {
     // adding -0 changes no number
     const offset = bias ? load4(bias + ((<usize>j) << 2), n - j) : f32x4.splat(-0.0);
-    const to = y + ((<usize>j) << 2);
-    for (let i: i32 = 0; i < m;) {
-      const four = i + 4 <= m;
-      const row = rows + <usize>i * rowStride;
-      const target = to + <usize>i * <usize>stride;
-      multiplyTile<C, T>(row, rowStride, panels, k, block, target, stride, scale, offset, n - j, four);
-      i += four ? 4 : 1;
+    let row = rows;
+    let to = y + ((<usize>j) << 2);
+    for (let left = m; left > 0;) {
+      const four = left >= 4;
+      if (bits == 8) {
+        multiplyTile<Bytes>(row, rowStride, panels, k, block, to, stride, scale, offset, n - j, floats, four);
+      } else {
+        multiplyTile<Nibbles>(row, rowStride, panels, k, block, to, stride, scale, offset, n - j, floats, four);
+      }
+      const done = four ? 4 : 1;
+      row += rowStride * done;
+      to += <usize>stride * done;
+      left -= done;
     }
     panels += panelStride;
   }

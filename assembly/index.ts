@@ -211,8 +211,7 @@ export function multiply_f32_panels_f32(
   bits: i32,
   stride: i32,
 ): void {
-  if (bits == 8) multiplyPanels<Bytes, f32>(rows, panels, bias, y, m, n, k, block, stride, 1);
-  else multiplyPanels<Nibbles, f32>(rows, panels, bias, y, m, n, k, block, stride, 1);
+  multiplyPanels(rows, panels, bias, y, m, n, k, block, bits, stride, 1, true);
 }
 
 /** y = scale (rows times panels) + bias, rows of codes; |sum over a block| < 2^31. */
@@ -229,6 +228,5 @@ export function multiply_i8_panels_f32(
   stride: i32,
   scale: f32,
 ): void {
-  if (bits == 8) multiplyPanels<Bytes, i8>(rows, panels, bias, y, m, n, k, block, stride, scale);
-  else multiplyPanels<Nibbles, i8>(rows, panels, bias, y, m, n, k, block, stride, scale);
+  multiplyPanels(rows, panels, bias, y, m, n, k, block, bits, stride, scale, false);
 }

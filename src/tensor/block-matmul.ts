@@ -34,18 +34,17 @@ interface Rows {
   readonly shape: readonly number[];
   readonly data: Float32Array | Int8Array | Uint8Array;
   /** What rows of codes are: their scale and zero. */
-  readonly codes: Operand | undefined;
+  readonly operand: Operand | undefined;
 }
 
 function checkRows(x: FloatTensor | QTensor): Rows {
   if (x?.format !== "float32") {
-    const codes = checkOperand(x as QTensor, "x");
-    if (codes.codes.bits > 8) throw rangeError("x.format", `"int8", "uint8" or "float32"`, codes.codes.name);
-    return { shape: codes.shape, data: codes.data as Int8Array, codes };
+    const operand = checkOperand(x as QTensor, "x", ["int8", "uint8", "float32"]);
+    return { shape: operand.shape, data: operand.data as Int8Array, operand };
   }
   const data = checkFloats(x.data, "x.data");
   if (!Array.isArray(x.shape)) throw typeError("x.shape", "an array of sizes", x.shape);
-  return { shape: checkShape(x.shape, data.length), data, codes: undefined };
+  return { shape: checkShape(x.shape, data.length), data, operand: undefined };
 }
 
 /** The longest block whose sums of products of 8 bits by `bits` bits stay within int32. */
@@ -53,11 +52,11 @@ function longestBlock(bits: number): number {
   return Math.floor((2 ** 31 - 1) / 255 / (2 ** bits - 1));
 }
 
-function checkFit({ shape, codes }: Rows, { n, k, block, bits }: BlockWeight): void {
+function checkFit({ shape, operand }: Rows, { n, k, block, bits }: BlockWeight): void {
   if (shape.length === 0) throw rangeError("x.shape", "[..., k]", shape);
   if (shape.at(-1) !== k)
     throw rangeError("w.shape", `[n, ${shape.at(-1)}] for "x" of shape [${shape.join(", ")}]`, [n, k]);
-  if (codes && block > longestBlock(bits)) {
+  if (operand && block > longestBlock(bits)) {
     throw rangeError("w.block", `at most ${longestBlock(bits)} values of ${bits} bits, for a sum in int32`, block);
   }
 }
@@ -74,14 +73,14 @@ function rowsAtATime(rowBytes: number, n: number): number {
 
 /** Calls `take` with float32 rows in memory: y = x w + bias. */
 function eachResult(
-  { data, codes, shape }: Rows,
+  { data, operand, shape }: Rows,
   { engine: { kernels, arena }, weight, at }: BlockPanels,
   bias: Float32Array | undefined,
   take: (y: number, start: number, count: number) => void,
 ): void {
   const { n, k, block, bits } = weight;
   const m = shape.slice(0, -1).reduce((a, b) => a * b, 1);
-  const rowBytes = kernels.bytes_row(k, block, bits, +!codes);
+  const rowBytes = kernels.bytes_row(k, block, bits, +!operand);
   const most = Math.min(rowsAtATime(rowBytes, n), m);
   const offset = bias ? arena.copy(bias) : 0;
   const [rows, y] = [arena.reserve(most * rowBytes), arena.reserve(most * n * 4)];
@@ -90,9 +89,9 @@ function eachResult(
     arena.scope(() => {
       const x = arena.copy(data.subarray(start * k, (start + count) * k));
       const sizes = [count, n, k, block, bits, n * 4] as const;
-      if (codes) {
-        kernels.arrange_i8_rows(x, rows, count, k, block, bits, codes.zero, codes.codes.signed ? 0 : 128);
-        kernels.multiply_i8_panels_f32(rows, at, offset, y, ...sizes, codes.scale);
+      if (operand) {
+        kernels.arrange_i8_rows(x, rows, count, k, block, bits, operand.zero, operand.codes.signed ? 0 : 128);
+        kernels.multiply_i8_panels_f32(rows, at, offset, y, ...sizes, operand.scale);
       } else {
         kernels.arrange_f32_rows(x, rows, count, k, block, bits);
         kernels.multiply_f32_panels_f32(rows, at, offset, y, ...sizes);
@@ -142,7 +141,7 @@ export function multiplyBlocks(
   const rows = checkRows(x);
   checkFit(rows, w.weight);
   const bias = checkBias(options?.bias, w.weight.n);
-  if (!rows.codes || options?.format === "float32") {
+  if (!rows.operand || options?.format === "float32") {
     checkOptions(options, ["bias", "format"], "matmul with a float32 result");
     if (options?.format !== undefined && options.format !== "float32") {
       throw rangeError("format", `"float32", as "x" is`, options.format);
@@ -150,7 +149,7 @@ export function multiplyBlocks(
     return floatResult(rows, w, bias);
   }
   const wanted = checkOptions(options as BlockMatmulOptions, ["bias", ...RESULT_KEYS], "matmul");
-  const result = resultOf(wanted, rows.codes.codes);
+  const result = resultOf(wanted, rows.operand.codes);
   if (result.arithmetic !== "onnx") {
     throw rangeError("arithmetic", `"onnx" for a weight with blocks`, result.arithmetic);
   }

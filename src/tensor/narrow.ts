@@ -45,8 +45,7 @@ export function accumulateNarrow(x: QTensor, w: QTensor, options: NarrowOptions)
   const { accumulator, overflow } = checkOptions(options, NARROW_KEYS, "accumulate");
   checkInteger(accumulator, 2, 31, "accumulator");
   checkWord(overflow, ["saturate", "wrap"], "overflow");
-  const { codes, data, shape, zero } = checkOperand(x, "x");
-  if (codes.bits > 8) throw rangeError("x.format", `"int8" or "uint8"`, x.format);
+  const { data, shape, zero } = checkOperand(x, "x", ["int8", "uint8"]);
   const { bytes, signed, columns: n, length: k, zero: zeros } = checkWeight(w, 1);
   if (w.shape.length !== 2) throw rangeError("w.shape", "[n, k]", w.shape);
   if (shape.at(-1) !== k)

@@ -121,7 +121,7 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   ],
   [
     () => matmul(quantize(new Float32Array(32), { format: "int16" }), w, { scale: 1 }),
-    'RangeError: "x.format" expected "int8", "uint8" or "float32", got "int16"',
+    'RangeError: "x.format" expected "int8" or "uint8" or "float32", got "int16"',
   ],
   [
     () => matmul(x, quantize(new Float32Array(64), { format: "mxfp4", shape: [2, 32] })),
