@@ -1,0 +1,284 @@
+// Two tensors, code by code: add, subtract, multiply, squared difference, minimum, maximum, prelu (docs/math.md, equations
+// 30 to 33). Codes of 8 and 16 bits mix freely: they are told apart once per eight values.
+
+import { CODES_I16, CODES_I8, OPERATION_ADD, OPERATION_MAXIMUM, OPERATION_MINIMUM, OPERATION_MUL } from "./abi";
+import { OPERATION_PRELU, OPERATION_SQUARED_DIFFERENCE, OPERATION_SUB } from "./abi";
+import { rescale4 } from "./fixedpoint";
+import { MAGIC_BITS, roundingMagic } from "./lanes";
+
+/** The numbers of a pair of operands and its result: 32-bit words in memory, in this order. */
+@unmanaged
+export class Pair {
+  aScale: f32;
+  bScale: f32;
+  scale: f32;
+  aZero: i32;
+  bZero: i32;
+  zero: i32;
+  /** The codes left by format and activation; at most 2^22 from the zero. */
+  lo: i32;
+  hi: i32;
+  /** CODES_I8, CODES_U8 or CODES_I16. */
+  aCodes: i32;
+  bCodes: i32;
+  codes: i32;
+  /** One of OPERATION_... */
+  operation: i32;
+  /** Integer arithmetic: how far operands are shifted left, their multipliers and the result's, whether to round once. */
+  left: i32;
+  aMultiplier: i32;
+  aShift: i32;
+  bMultiplier: i32;
+  bShift: i32;
+  multiplier: i32;
+  shift: i32;
+  once: i32;
+}
+
+/** Codes i.. of a tensor as eight int16. */
+// @ts-ignore: decorator
+@inline
+function loadCodes8(from: usize, i: i32, codes: i32): v128 {
+  if (codes == CODES_I16) return v128.load(from + ((<usize>i) << 1));
+  return codes == CODES_I8 ? v128.load8x8_s(from + i) : v128.load8x8_u(from + i);
+}
+
+// @ts-ignore: decorator
+@inline
+function loadCode(from: usize, i: i32, codes: i32): i32 {
+  if (codes == CODES_I16) return load<i16>(from + ((<usize>i) << 1));
+  return codes == CODES_I8 ? load<i8>(from + i) : load<u8>(from + i);
+}
+
+/** Eight int32 that the format holds, as codes i.. of a tensor. */
+// @ts-ignore: decorator
+@inline
+function storeCodes8(to: usize, i: i32, codes: i32, low: v128, high: v128): void {
+  const v = i16x8.narrow_i32x4_s(low, high);
+  if (codes == CODES_I16) v128.store(to + ((<usize>i) << 1), v);
+  else if (codes == CODES_I8) v128.store64_lane(to + i, i8x16.narrow_i16x8_s(v, v), 0);
+  else v128.store64_lane(to + i, i8x16.narrow_i16x8_u(v, v), 0);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeCode(to: usize, i: i32, codes: i32, code: v128): void {
+  const v = i32x4.extract_lane(code, 0);
+  if (codes == CODES_I16) store<i16>(to + ((<usize>i) << 1), <i16>v);
+  else store<u8>(to + i, <u8>v);
+}
+
+/** An operand's codes less its zero, on the scale that both operands share. */
+// @ts-ignore: decorator
+@inline
+function aligned4(codes: v128, multiplier: i32, shift: i32, pair: Pair): v128 {
+  return rescale4(i32x4.shl(codes, pair.left), multiplier, shift, pair.once != 0);
+}
+
+/** The result's codes less its zero. */
+// @ts-ignore: decorator
+@inline
+function result4(v: v128, pair: Pair): v128 {
+  return rescale4(v, pair.multiplier, pair.shift, pair.once != 0);
+}
+
+/** What is done to four pairs: of real values, and of codes less their zeros. */
+abstract class Operation {
+  abstract real4(x: v128, y: v128): v128;
+  abstract fixed4(p: v128, q: v128, pair: Pair): v128;
+}
+
+class Add extends Operation {
+  // @ts-ignore: decorator
+  @inline real4(x: v128, y: v128): v128 {
+    return f32x4.add(x, y);
+  }
+  // @ts-ignore: decorator
+  @inline fixed4(p: v128, q: v128, pair: Pair): v128 {
+    const x = aligned4(p, pair.aMultiplier, pair.aShift, pair);
+    const y = aligned4(q, pair.bMultiplier, pair.bShift, pair);
+    return result4(i32x4.add(x, y), pair);
+  }
+}
+
+class Sub extends Operation {
+  // @ts-ignore: decorator
+  @inline real4(x: v128, y: v128): v128 {
+    return f32x4.sub(x, y);
+  }
+  // @ts-ignore: decorator
+  @inline fixed4(p: v128, q: v128, pair: Pair): v128 {
+    const x = aligned4(p, pair.aMultiplier, pair.aShift, pair);
+    const y = aligned4(q, pair.bMultiplier, pair.bShift, pair);
+    return result4(i32x4.sub(x, y), pair);
+  }
+}
+
+class Mul extends Operation {
+  // @ts-ignore: decorator
+  @inline real4(x: v128, y: v128): v128 {
+    return f32x4.mul(x, y);
+  }
+  // @ts-ignore: decorator
+  @inline fixed4(p: v128, q: v128, pair: Pair): v128 {
+    return result4(i32x4.mul(p, q), pair);
+  }
+}
+
+class SquaredDifference extends Operation {
+  // @ts-ignore: decorator
+  @inline real4(x: v128, y: v128): v128 {
+    const d = f32x4.sub(x, y);
+    return f32x4.mul(d, d);
+  }
+  // @ts-ignore: decorator
+  @inline fixed4(p: v128, q: v128, pair: Pair): v128 {
+    const x = aligned4(p, pair.aMultiplier, pair.aShift, pair);
+    const y = aligned4(q, pair.bMultiplier, pair.bShift, pair);
+    const d = i32x4.sub(x, y);
+    return result4(i32x4.mul(d, d), pair);
+  }
+}
+
+class Minimum extends Operation {
+  // @ts-ignore: decorator
+  @inline real4(x: v128, y: v128): v128 {
+    return f32x4.pmin(x, y);
+  }
+  // @ts-ignore: decorator
+  @inline fixed4(p: v128, q: v128, pair: Pair): v128 {
+    const x = aligned4(p, pair.aMultiplier, pair.aShift, pair);
+    const y = aligned4(q, pair.bMultiplier, pair.bShift, pair);
+    return result4(i32x4.min_s(x, y), pair);
+  }
+}
+
+class Maximum extends Operation {
+  // @ts-ignore: decorator
+  @inline real4(x: v128, y: v128): v128 {
+    return f32x4.pmax(x, y);
+  }
+  // @ts-ignore: decorator
+  @inline fixed4(p: v128, q: v128, pair: Pair): v128 {
+    const x = aligned4(p, pair.aMultiplier, pair.aShift, pair);
+    const y = aligned4(q, pair.bMultiplier, pair.bShift, pair);
+    return result4(i32x4.max_s(x, y), pair);
+  }
+}
+
+class Prelu extends Operation {
+  // @ts-ignore: decorator
+  @inline real4(x: v128, y: v128): v128 {
+    return v128.bitselect(f32x4.mul(x, y), x, i32x4.shr_s(x, 31));
+  }
+  // @ts-ignore: decorator
+  @inline fixed4(p: v128, q: v128, pair: Pair): v128 {
+    const above = rescale4(p, pair.aMultiplier, pair.aShift, pair.once != 0);
+    return v128.bitselect(result4(i32x4.mul(p, q), pair), above, i32x4.shr_s(p, 31));
+  }
+}
+
+/** Four codes less their zero, as real values. */
+// @ts-ignore: decorator
+@inline
+function real4(codes: v128, zero: v128, scale: v128): v128 {
+  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.sub(codes, zero)), scale);
+}
+
+/** Four values as codes: divided, clamped (a NaN becomes lo, for it fails the comparison), rounded. */
+// @ts-ignore: decorator
+@inline
+function codes4(v: v128, scale: v128, lo: v128, hi: v128, magic: v128, offset: v128): v128 {
+  const clamped = f32x4.pmin(hi, f32x4.pmax(lo, f32x4.div(v, scale)));
+  return i32x4.sub(f32x4.add(clamped, magic), offset);
+}
+
+/** n pairs in float32 (equation 30). */
+function combineReal<O extends Operation>(a: usize, b: usize, y: usize, n: i32, pair: Pair): void {
+  const op = changetype<O>(0);
+  const aCodes = pair.aCodes;
+  const bCodes = pair.bCodes;
+  const codes = pair.codes;
+  const za = i32x4.splat(pair.aZero);
+  const zb = i32x4.splat(pair.bZero);
+  const sa = f32x4.splat(pair.aScale);
+  const sb = f32x4.splat(pair.bScale);
+  const s = f32x4.splat(pair.scale);
+  const lo = f32x4.splat(<f32>(pair.lo - pair.zero));
+  const hi = f32x4.splat(<f32>(pair.hi - pair.zero));
+  const magic = roundingMagic();
+  const offset = i32x4.splat(MAGIC_BITS - pair.zero);
+  let i: i32 = 0;
+  for (; i + 8 <= n; i += 8) {
+    const p = loadCodes8(a, i, aCodes);
+    const q = loadCodes8(b, i, bCodes);
+    const p0 = real4(i32x4.extend_low_i16x8_s(p), za, sa);
+    const q0 = real4(i32x4.extend_low_i16x8_s(q), zb, sb);
+    const p1 = real4(i32x4.extend_high_i16x8_s(p), za, sa);
+    const q1 = real4(i32x4.extend_high_i16x8_s(q), zb, sb);
+    const low = codes4(op.real4(p0, q0), s, lo, hi, magic, offset);
+    storeCodes8(y, i, codes, low, codes4(op.real4(p1, q1), s, lo, hi, magic, offset));
+  }
+  for (; i < n; i++) {
+    const p = real4(i32x4.splat(loadCode(a, i, aCodes)), za, sa);
+    const q = real4(i32x4.splat(loadCode(b, i, bCodes)), zb, sb);
+    storeCode(y, i, codes, codes4(op.real4(p, q), s, lo, hi, magic, offset));
+  }
+}
+
+/** Rescaled codes as the result has them. */
+// @ts-ignore: decorator
+@inline
+function placed4(v: v128, pair: Pair): v128 {
+  const shifted = i32x4.add(v, i32x4.splat(pair.zero));
+  return i32x4.min_s(i32x4.max_s(shifted, i32x4.splat(pair.lo)), i32x4.splat(pair.hi));
+}
+
+/** n pairs in integers (equations 31 to 33). */
+function combineFixed<O extends Operation>(a: usize, b: usize, y: usize, n: i32, pair: Pair): void {
+  const op = changetype<O>(0);
+  const za = i32x4.splat(pair.aZero);
+  const zb = i32x4.splat(pair.bZero);
+  let i: i32 = 0;
+  for (; i + 8 <= n; i += 8) {
+    const p = loadCodes8(a, i, pair.aCodes);
+    const q = loadCodes8(b, i, pair.bCodes);
+    const p0 = i32x4.sub(i32x4.extend_low_i16x8_s(p), za);
+    const q0 = i32x4.sub(i32x4.extend_low_i16x8_s(q), zb);
+    const p1 = i32x4.sub(i32x4.extend_high_i16x8_s(p), za);
+    const q1 = i32x4.sub(i32x4.extend_high_i16x8_s(q), zb);
+    const low = placed4(op.fixed4(p0, q0, pair), pair);
+    storeCodes8(y, i, pair.codes, low, placed4(op.fixed4(p1, q1, pair), pair));
+  }
+  for (; i < n; i++) {
+    const p = i32x4.sub(i32x4.splat(loadCode(a, i, pair.aCodes)), za);
+    const q = i32x4.sub(i32x4.splat(loadCode(b, i, pair.bCodes)), zb);
+    storeCode(y, i, pair.codes, placed4(op.fixed4(p, q, pair), pair));
+  }
+}
+
+/** y = a op b in float32 steps; `pair` points to a Pair. */
+export function combine_codes_codes(a: usize, b: usize, y: usize, n: i32, pair: usize): void {
+  const p = changetype<Pair>(pair);
+  const op = p.operation;
+  if (op == OPERATION_ADD) combineReal<Add>(a, b, y, n, p);
+  else if (op == OPERATION_SUB) combineReal<Sub>(a, b, y, n, p);
+  else if (op == OPERATION_MUL) combineReal<Mul>(a, b, y, n, p);
+  else if (op == OPERATION_SQUARED_DIFFERENCE) combineReal<SquaredDifference>(a, b, y, n, p);
+  else if (op == OPERATION_MINIMUM) combineReal<Minimum>(a, b, y, n, p);
+  else if (op == OPERATION_MAXIMUM) combineReal<Maximum>(a, b, y, n, p);
+  else if (op == OPERATION_PRELU) combineReal<Prelu>(a, b, y, n, p);
+}
+
+/** y = a op b in TensorFlow Lite's integers; `pair` points to a Pair. */
+export function combine_codes_codes_fixed(a: usize, b: usize, y: usize, n: i32, pair: usize): void {
+  const p = changetype<Pair>(pair);
+  const op = p.operation;
+  if (op == OPERATION_ADD) combineFixed<Add>(a, b, y, n, p);
+  else if (op == OPERATION_SUB) combineFixed<Sub>(a, b, y, n, p);
+  else if (op == OPERATION_MUL) combineFixed<Mul>(a, b, y, n, p);
+  else if (op == OPERATION_SQUARED_DIFFERENCE) combineFixed<SquaredDifference>(a, b, y, n, p);
+  else if (op == OPERATION_MINIMUM) combineFixed<Minimum>(a, b, y, n, p);
+  else if (op == OPERATION_MAXIMUM) combineFixed<Maximum>(a, b, y, n, p);
+  else if (op == OPERATION_PRELU) combineFixed<Prelu>(a, b, y, n, p);
+}
