@@ -1,7 +1,10 @@
 // The public names.
 
 export type { CodeArray, CustomFloat, Format, FormatName } from "./formats.ts";
+export { type ActivateOptions, type Activation, activate } from "./tensor/activate.ts";
+export { add, maximum, minimum, mul, prelu, squaredDifference, sub } from "./tensor/binary.ts";
 export { decode, type EncodeOptions, encode, pack, type Rounding, unpack } from "./tensor/codec.ts";
+export { type ConcatOptions, concat, type PadOptions, pad } from "./tensor/concat.ts";
 export {
   type CompareOptions,
   compareFormats,
@@ -10,7 +13,15 @@ export {
   quantizationError,
 } from "./tensor/error.ts";
 export { type ObservedRangeOptions, Observer, type ObserverState, observe } from "./tensor/observe.ts";
-export { dequantize, fakeQuantize, type QuantizeOptions, quantize, requantize } from "./tensor/quantize.ts";
+export {
+  dequantize,
+  fakeQuantize,
+  type QuantizeOptions,
+  quantize,
+  type RequantizeOptions,
+  requantize,
+} from "./tensor/quantize.ts";
 export type { Range } from "./tensor/range.ts";
+export type { Arithmetic, Clamp, ResultOptions } from "./tensor/result.ts";
 export type { QTensor, Tensor } from "./tensor/tensor.ts";
 export { ready, type Tier, tier, useTier } from "./wasm/kernels.ts";

@@ -14,10 +14,12 @@ type Kind = (typeof KINDS)[number];
 
 function codesOf({ array, lo, hi }: Kind, n: number, seed: number) {
   const next = randomWords(seed);
-  return array.from({ length: n }, () => {
+  const codes = new array(n);
+  for (let i = 0; i < n; i++) {
     const word = next();
-    return word % 4 === 0 ? (word & 4 ? lo : hi) : lo + (next() % (hi - lo + 1));
-  });
+    codes[i] = word % 4 === 0 ? (word & 4 ? lo : hi) : lo + (next() % (hi - lo + 1));
+  }
+  return codes;
 }
 
 interface Sides {
@@ -64,7 +66,13 @@ function scaled(kind: Kind, scale: number, zero: number): Target {
   return { scale: Math.fround(scale), zero, bits: kind.bits, lo: kind.lo, hi: kind.hi };
 }
 
-function check(bench: () => Bench, fixed: boolean, n: number, ks: readonly [number, number, number], turn: number): void {
+function check(
+  bench: () => Bench,
+  fixed: boolean,
+  n: number,
+  ks: readonly [number, number, number],
+  turn: number,
+): void {
   const [ka, kb, ky] = ks.map((k) => KINDS[k]) as [Kind, Kind, Kind];
   const p = codesOf(ka, n, n + turn);
   const q = codesOf(kb, n, n + turn + 77);
@@ -109,7 +117,13 @@ testKernel("combine_codes_codes where scales overflow float32", (bench) => {
   for (const [index, operation] of OPERATIONS.entries()) {
     const bn = bench();
     const y = bn.reserve(p.length);
-    bn.k.combine_codes_codes(bn.put(p), bn.put(q), y, p.length, bn.put(words({ a: huge, b: huge, result: huge }, [0, 0, 0], index)));
+    bn.k.combine_codes_codes(
+      bn.put(p),
+      bn.put(q),
+      y,
+      p.length,
+      bn.put(words({ a: huge, b: huge, result: huge }, [0, 0, 0], index)),
+    );
     const expected = Array.from(p, (code, i) => combine(operation, code, huge, q[i] as number, huge, huge));
     assertBits(bn.get(y, new Int8Array(p.length)), expected, operation);
   }

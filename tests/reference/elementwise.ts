@@ -144,7 +144,12 @@ export function concatIndices(shapes: readonly (readonly number[])[], axis: numb
 }
 
 /** Codes padded: pads are what comes before each axis, then what comes behind each. */
-export function pad(codes: ArrayLike<number>, shape: readonly number[], pads: readonly number[], value: number): number[] {
+export function pad(
+  codes: ArrayLike<number>,
+  shape: readonly number[],
+  pads: readonly number[],
+  value: number,
+): number[] {
   const rank = shape.length;
   const padded = shape.map((extent, axis) => extent + at(pads, axis) + at(pads, axis + rank));
   return Array.from({ length: sizeOf(padded) }, (_, position) => {
