@@ -31,7 +31,7 @@ export { dot_u8_i8_i32_relaxed } from "./probe";
 export { round_f32_stochastic } from "./random";
 export { rescale_i32_i32 } from "./rescale";
 export { error_f32_f64_float, error_f32_f64_integer } from "./search";
-export { look_up_u8_u16, look_up_u8_u8, look_up_u16_u16, look_up_u16_u8 } from "./table";
+export { look_up_u8_u16, look_up_u8_u8, look_up_u16_u16, look_up_u16_u8, pair_u8_u16 } from "./table";
 
 /** q = clamp(round(x / s) + z, lo, hi) as i8. */
 export function quantize_f32_i8(x: usize, q: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {

@@ -38,7 +38,7 @@ function valueInfo({ name, type, shape }) {
   return message(field(1, name), field(2, field(1, message(field(1, TYPES.get(type)), field(2, message(...dims))))));
 }
 
-function node(op, inputs, outputs, attributes) {
+function node(op, domain, inputs, outputs, attributes) {
   const fields = Object.entries(attributes).map(([name, value]) =>
     field(5, message(field(1, name), field(3, value), field(20, INT_ATTRIBUTE))),
   );
@@ -46,9 +46,13 @@ function node(op, inputs, outputs, attributes) {
     ...inputs.map((name) => field(1, name)),
     ...outputs.map((name) => field(2, name)),
     field(4, op),
+    field(7, domain),
     ...fields,
   );
 }
+
+/** onnxruntime's own operators. */
+const CONTRIBUTED = "com.microsoft";
 
 /**
  * A model of one node.
@@ -56,14 +60,18 @@ function node(op, inputs, outputs, attributes) {
  * @param outputs the same of each output
  * @param constants { name: { data, shape } } in the order of the node's further inputs
  * @param attributes integers by name
+ * @param inputs the same as `input` of each, where there are more than one
+ * @param order names of the node's inputs, where inputs and constants alternate
  */
-export function oneNode(op, { input, outputs, constants = {}, attributes = {} }) {
-  const names = [input.name, ...Object.keys(constants)];
+export function oneNode(op, { input, outputs, constants = {}, attributes = {}, inputs = [input], order }) {
+  const names = order ?? [...inputs.map(({ name }) => name), ...Object.keys(constants)];
+  const domain = op.startsWith("QLinear") && !["QLinearConv", "QLinearMatMul"].includes(op) ? CONTRIBUTED : "";
   const graph = message(
     field(
       1,
       node(
         op,
+        domain,
         names,
         outputs.map((output) => output.name),
         attributes,
@@ -71,10 +79,15 @@ export function oneNode(op, { input, outputs, constants = {}, attributes = {} })
     ),
     field(2, op),
     ...Object.entries(constants).map(([name, { data, shape }]) => field(5, tensor(name, data, shape))),
-    field(11, valueInfo(input)),
+    ...inputs.map((each) => field(11, valueInfo(each))),
     ...outputs.map((output) => field(12, valueInfo(output))),
   );
   return Uint8Array.from(
-    message(field(1, IR_VERSION), field(8, message(field(1, ""), field(2, OPSET))), field(7, graph)),
+    message(
+      field(1, IR_VERSION),
+      field(8, message(field(1, ""), field(2, OPSET))),
+      field(8, message(field(1, CONTRIBUTED), field(2, 1))),
+      field(7, graph),
+    ),
   );
 }

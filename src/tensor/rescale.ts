@@ -27,6 +27,24 @@ function evaluate(codes: CodeArray, result: IntegerFormat, step: Step): CodeArra
   return data;
 }
 
+/** Bytes enough to look up two at once, in a table of pairs that has to be made first. */
+const MANY = 65536;
+
+/** A step through a table of results in wasm memory. */
+function tableStep(from: IntegerFormat, to: IntegerFormat, table: number, many: boolean): Step {
+  const { kernels, arena } = engine();
+  const bits = (format: IntegerFormat) => `u${format.bits}` as "u8" | "u16";
+  const lookUp = kernels[`look_up_${bits(from)}_${bits(to)}`];
+  if (from.bits + to.bits > 16 || !many) return (_, x, y, count) => lookUp(x, table, y, count);
+  const pairs = arena.reserve(MANY * 2);
+  kernels.pair_u8_u16(table, pairs);
+  return (_, x, y, count) => {
+    const even = count & ~1;
+    kernels.look_up_u16_u16(x, pairs, y, even / 2);
+    lookUp(x + even, table, y + even, count - even);
+  };
+}
+
 /** The results of a step for every code of an operand. */
 export function mapCodes({ codes, data }: Operand, result: IntegerFormat, step: Step): CodeArray {
   const isWide = codes.bits > 16 || result.bits > 16;
@@ -35,10 +53,7 @@ export function mapCodes({ codes, data }: Operand, result: IntegerFormat, step: 
   const { arena } = engine();
   return arena.scope(() => {
     const table = arena.copy(entries);
-    const bits = (format: IntegerFormat) => `u${format.bits}` as "u8" | "u16";
-    return evaluate(data, result, ({ kernels }, from, to, count) =>
-      kernels[`look_up_${bits(codes)}_${bits(result)}`](from, table, to, count),
-    );
+    return evaluate(data, result, tableStep(codes, result, table, data.length >= MANY));
   });
 }
 

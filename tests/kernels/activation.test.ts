@@ -80,6 +80,18 @@ for (const [name, [From, To]] of Object.entries(TABLES)) {
   });
 }
 
+testKernel("pair_u8_u16", (bench) => {
+  const b = bench();
+  const table = new Uint8Array(256).map((_, i) => i * 7 + 3);
+  const pairs = b.reserve(131072);
+  b.k.pair_u8_u16(b.put(table), pairs);
+  const expected = Array.from(
+    { length: 65536 },
+    (_, i) => (table[i & 255] as number) | ((table[i >> 8] as number) << 8),
+  );
+  assertBits(b.get(pairs, new Uint16Array(65536)), expected, "pairs");
+});
+
 const SIGNED = { 8: { lo: -128, hi: 127 }, 16: { lo: -32768, hi: 32767 }, 32: { lo: -(2 ** 31), hi: 2 ** 31 - 1 } };
 
 function target(bits: 8 | 16 | 32, scale: number, zero: number): Target {
