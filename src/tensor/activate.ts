@@ -155,11 +155,10 @@ function curve16(x: Operand, result: Result, name: "sigmoid" | "tanh"): FixedSte
  * @throws RangeError where formats, scales or zeros are not what the arithmetic takes
  */
 export function activate(x: QTensor, name: Activation, options: ActivateOptions): QTensor {
-  checkOptions(options, KEYS, "activate");
+  const { alpha, beta, ...given } = checkOptions(options, KEYS, "activate");
   const operand = operandOf(x, "x");
   checkWord(name, ACTIVATIONS, "name");
   const clamp = CLAMP_NAMES.find((each) => each === name);
-  const { alpha, beta, ...given } = options;
   const constants = { alpha: constantOf(alpha, "alpha", ALPHA[name]), beta: constantOf(beta, "beta", BETA[name]) };
   const result = resultOf(clamp ? { ...given, activation: clamp } : given, operand.codes);
   const step =

@@ -77,10 +77,10 @@ function checkFormats({ operation, a, b, result }: Plan): void {
 }
 
 function combine(operation: Operation, first: QTensor, second: QTensor, options: ResultOptions): QTensor {
-  checkOptions(options, RESULT_KEYS, operation);
+  const given = checkOptions(options, RESULT_KEYS, operation);
   const a = operandOf(first, "a");
   const b = operandOf(second, "b");
-  const plan = { operation, a, b, result: resultOf(options, a.codes) };
+  const plan = { operation, a, b, result: resultOf(given, a.codes) };
   const isReal = plan.result.arithmetic === "onnx";
   if (!isReal) checkFormats(plan);
   const shape = broadcastShape(a.shape, b.shape);
