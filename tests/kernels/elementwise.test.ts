@@ -110,22 +110,29 @@ testKernel("combine_codes_codes", (bench) => {
   }
 });
 
-testKernel("combine_codes_codes where scales overflow float32", (bench) => {
-  const huge = { scale: Math.fround(3e38), zero: 0, bits: 8, lo: -128, hi: 127 };
-  const p = Int8Array.of(2, -2, 2, 0, 1, -1, 0, 100, 2);
-  const q = Int8Array.of(-2, 2, 2, 2, 1, -1, -1, 100, -2);
-  for (const [index, operation] of OPERATIONS.entries()) {
-    const bn = bench();
-    const y = bn.reserve(p.length);
-    bn.k.combine_codes_codes(
-      bn.put(p),
-      bn.put(q),
-      y,
-      p.length,
-      bn.put(words({ a: huge, b: huge, result: huge }, [0, 0, 0], index)),
-    );
-    const expected = Array.from(p, (code, i) => combine(operation, code, huge, q[i] as number, huge, huge));
-    assertBits(bn.get(y, new Int8Array(p.length)), expected, operation);
+/** Results so far out that they cannot be rounded before they are clamped, and NaN. */
+testKernel("combine_codes_codes beyond 2^21 steps", (bench) => {
+  for (const [sa, sb, sy] of [
+    [3e38, 3e38, 3e38],
+    [3e38, 1, 1],
+    [1, 1, 1e-6],
+    [1, 0.9, 2.4e-4],
+    [0.01, 0.1, 1e-30],
+  ] as const) {
+    const [kind] = KINDS;
+    const a = scaled(kind, sa, 0);
+    const b = scaled(kind, sb, -3);
+    const result = scaled(kind, sy, 5);
+    const p = codesOf(kind, 41, 1);
+    const q = codesOf(kind, 41, 2).map((code, i) => (i % 3 === 0 ? (p[i] as number) : code));
+    for (const [index, operation] of OPERATIONS.entries()) {
+      const bn = bench();
+      const y = bn.reserve(p.length);
+      const pair = words({ a, b, result }, [0, 0, 0], index);
+      bn.k.combine_codes_codes(bn.put(p), bn.put(q), y, p.length, bn.put(pair));
+      const expected = Array.from(p, (code, i) => combine(operation, code, a, q[i] as number, b, result));
+      assertBits(bn.get(y, new Int8Array(p.length)), expected, `${operation}, scales ${sa}, ${sb}, ${sy}`);
+    }
   }
 });
 
