@@ -2,8 +2,8 @@
 
 import { checkOptions, checkWord, conflict, rangeError, typeError } from "../check.ts";
 import { integerMultiplier } from "../quantizer.ts";
-import { checkZero, type Operand, operandOf } from "./operand.ts";
-import { type FixedStep, fixedStep, integerScale, mapCodes, realStep, type Step } from "./rescale.ts";
+import { checkOperand, checkZero, type Operand } from "./broadcast.ts";
+import { type FixedStep, fixedStep, integerScale, mapCodes, realStep, type Step } from "./codemap.ts";
 import { CLAMP_NAMES, RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import type { QTensor } from "./tensor.ts";
 
@@ -70,20 +70,20 @@ function realActivation(x: Operand, result: Result, name: Activation, { alpha, b
 
 /** A function that TensorFlow Lite has in integers. */
 function fixedActivation(x: Operand, result: Result, name: Activation, constants: Constants): FixedStep {
-  if (result.codes !== x.codes) {
-    throw rangeError("format", `"${x.codes.name}", as "x" has it, in TensorFlow Lite's arithmetic`, result.codes.name);
+  if (result.codes !== x.format) {
+    throw rangeError("format", `"${x.format.name}", as "x" has it, in TensorFlow Lite's arithmetic`, result.codes.name);
   }
-  checkZero(x, "x.zero");
-  checkZero(result, "zero");
+  checkZero(x.format, x.zero, "x.zero");
+  checkZero(result.codes, result.zero, "zero");
   if ((CLAMP_NAMES as readonly string[]).includes(name)) {
     return { step: "RESCALE", above: integerScale(x.scale / result.scale) };
   }
   if (name === "leaky_relu") return leakyRelu(x, result, constants);
-  if (name === "hard_swish" && x.codes.bits === 8) return hardSwish(x, result);
+  if (name === "hard_swish" && x.format.bits === 8) return hardSwish(x, result);
   if (name !== "sigmoid" && name !== "tanh") {
-    throw rangeError("arithmetic", `"onnx" for ${name} of ${x.codes.name}`, result.arithmetic);
+    throw rangeError("arithmetic", `"onnx" for ${name} of ${x.format.name}`, result.arithmetic);
   }
-  return x.codes.bits === 8 ? curve8(x, result, name) : curve16(x, result, name);
+  return x.format.bits === 8 ? curve8(x, result, name) : curve16(x, result, name);
 }
 
 const { fround } = Math;
@@ -156,11 +156,11 @@ function curve16(x: Operand, result: Result, name: "sigmoid" | "tanh"): FixedSte
  */
 export function activate(x: QTensor, name: Activation, options: ActivateOptions): QTensor {
   const { alpha, beta, ...given } = checkOptions(options, KEYS, "activate");
-  const operand = operandOf(x, "x");
+  const operand = checkOperand(x, "x");
   checkWord(name, ACTIVATIONS, "name");
   const clamp = CLAMP_NAMES.find((each) => each === name);
   const constants = { alpha: constantOf(alpha, "alpha", ALPHA[name]), beta: constantOf(beta, "beta", BETA[name]) };
-  const result = resultOf(clamp ? { ...given, activation: clamp } : given, operand.codes);
+  const result = resultOf(clamp ? { ...given, activation: clamp } : given, operand.format);
   const step =
     result.arithmetic === "onnx"
       ? realActivation(operand, result, name, constants)

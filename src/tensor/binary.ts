@@ -2,8 +2,8 @@
 
 import { checkOptions, rangeError } from "../check.ts";
 import type { Kernels } from "../wasm/kernels.ts";
-import { broadcastShape, checkZero, feedOf, type Operand, operandOf } from "./operand.ts";
-import { integerScale } from "./rescale.ts";
+import { broadcastShape, checkOperand, checkZero, feedOf, type Operand } from "./broadcast.ts";
+import { integerScale } from "./codemap.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
 import { eachValue } from "./values.ts";
@@ -32,7 +32,7 @@ interface Plan {
 
 /** The words of assembly/elementwise.ts's Pair. */
 function pairOf({ operation, a, b, result }: Plan, kernels: Kernels, integers: readonly number[]): Uint32Array {
-  const kinds = [a, b, result].map(({ codes }) => kernels[CODES[codes.name as "int8"]].value);
+  const kinds = [a.format, b.format, result.codes].map((codes) => kernels[CODES[codes.name as "int8"]].value);
   const numbers = [a.zero, b.zero, result.zero, result.range.lo, result.range.hi];
   const words = [...numbers, ...kinds, kernels[OPERATIONS[operation]].value, ...integers];
   const pair = new Uint32Array(3 + words.length);
@@ -53,7 +53,7 @@ function integersOf({ operation, a, b, result }: Plan): number[] {
   const product = (a.scale * b.scale) / result.scale;
   if (operation === "mul") return [0, 0, 0, 0, 0, ...integerScale(product), once];
   if (operation === "prelu") return [0, ...integerScale(a.scale / result.scale), 0, 0, ...integerScale(product), once];
-  const left = leftShift(operation, a.codes.bits);
+  const left = leftShift(operation, a.format.bits);
   const twice = 2 * Math.max(a.scale, b.scale);
   const isSquared = operation === "squaredDifference";
   const real = isSquared ? (twice * twice) / (2 ** (2 * left) * result.scale) : twice / (2 ** left * result.scale);
@@ -62,25 +62,25 @@ function integersOf({ operation, a, b, result }: Plan): number[] {
 
 /** TensorFlow Lite's operators take one format; its prelu on int16 takes an int8 slope as well. */
 function checkFormats({ operation, a, b, result }: Plan): void {
-  const isSlope = operation === "prelu" && a.codes.name === "int16" && b.codes.name === "int8";
-  for (const [name, { codes }] of [
-    ["b.format", isSlope ? a : b],
-    ["format", result],
+  const isSlope = operation === "prelu" && a.format.name === "int16" && b.format.name === "int8";
+  for (const [name, format] of [
+    ["b.format", isSlope ? a.format : b.format],
+    ["format", result.codes],
   ] as const) {
-    if (codes !== a.codes) {
-      throw rangeError(name, `"${a.codes.name}", as "a" has it, in TensorFlow Lite's arithmetic`, codes.name);
+    if (format !== a.format) {
+      throw rangeError(name, `"${a.format.name}", as "a" has it, in TensorFlow Lite's arithmetic`, format.name);
     }
   }
-  checkZero(a, "a.zero");
-  checkZero(b, "b.zero");
-  checkZero(result, "zero");
+  checkZero(a.format, a.zero, "a.zero");
+  checkZero(b.format, b.zero, "b.zero");
+  checkZero(result.codes, result.zero, "zero");
 }
 
 function combine(operation: Operation, first: QTensor, second: QTensor, options: ResultOptions): QTensor {
   const given = checkOptions(options, RESULT_KEYS, operation);
-  const a = operandOf(first, "a");
-  const b = operandOf(second, "b");
-  const plan = { operation, a, b, result: resultOf(given, a.codes) };
+  const a = checkOperand(first, "a");
+  const b = checkOperand(second, "b");
+  const plan = { operation, a, b, result: resultOf(given, a.format) };
   const isReal = plan.result.arithmetic === "onnx";
   if (!isReal) checkFormats(plan);
   const shape = broadcastShape(a.shape, b.shape);

@@ -2,8 +2,8 @@
 
 import { checkAxis, checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
-import { type Operand, operandOf } from "./operand.ts";
-import { fixedStep, integerScale, mapCodes, realStep } from "./rescale.ts";
+import { checkOperand, type Operand } from "./broadcast.ts";
+import { fixedStep, integerScale, mapCodes, realStep } from "./codemap.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
 
@@ -20,8 +20,8 @@ const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 /** The codes of an operand as the result has them. */
 function rescaled(x: Operand, result: Result): CodeArray {
   const { lo, hi } = result.range;
-  const isSame = x.codes === result.codes && x.scale === result.scale && x.zero === result.zero;
-  if (isSame && hi - lo === 2 ** x.codes.bits - 1) return x.data;
+  const isSame = x.format === result.codes && x.scale === result.scale && x.zero === result.zero;
+  if (isSame && hi - lo === 2 ** x.format.bits - 1) return x.codes;
   const step =
     result.arithmetic === "onnx"
       ? realStep(x, result, () => {})
@@ -55,11 +55,11 @@ export function concat(tensors: readonly QTensor[], options: ConcatOptions = {})
   const { axis: given = 0, ...others } = checkOptions(options, ["axis", ...RESULT_KEYS], "concat");
   if (!Array.isArray(tensors)) throw typeError("tensors", "an array of quantized tensors", tensors);
   if (tensors.length === 0) throw rangeError("tensors", "at least one tensor", tensors);
-  const operands = tensors.map((tensor, i) => operandOf(tensor, `tensors[${i}]`));
+  const operands = tensors.map((tensor, i) => checkOperand(tensor, `tensors[${i}]`));
   const [first] = operands as [Operand];
   const axis = checkAxis(given, first.shape);
   const fallback = others.scale === undefined ? { zero: first.zero } : {};
-  const result = resultOf({ scale: first.scale, ...fallback, ...others }, first.codes);
+  const result = resultOf({ scale: first.scale, ...fallback, ...others }, first.format);
   const shape = joinedShape(operands, axis);
   const data = new (codeArray(result.codes))(sizeOf(shape));
   const row = sizeOf(shape.slice(axis));
@@ -96,23 +96,23 @@ function checkPads(pads: unknown, rank: number): readonly number[] {
  */
 export function pad(x: QTensor, options: PadOptions): QTensor {
   const { pads: given, value } = checkOptions(options, ["pads", "value"], "pad");
-  const operand = operandOf(x, "x");
-  const { codes, scale, zero, shape, data } = operand;
+  const operand = checkOperand(x, "x");
+  const { format, scale, zero, shape, codes } = operand;
   const rank = shape.length;
   const pads = checkPads(given, rank);
-  const result = resultOf({ scale, zero }, codes);
+  const result = resultOf({ scale, zero }, format);
   const fill = value === undefined ? zero : checkInteger(value, result.range.lo, result.range.hi, "value");
   const padded = shape.map((extent, axis) => extent + (pads[axis] as number) + (pads[axis + rank] as number));
-  const all = new (codeArray(codes))(sizeOf(padded)).fill(fill);
+  const all = new (codeArray(format))(sizeOf(padded)).fill(fill);
   const copy = (axis: number, from: number, to: number): void => {
     const inner = sizeOf(shape.slice(axis + 1));
     const outer = sizeOf(padded.slice(axis + 1));
     const extent = shape[axis] as number;
     const start = to + (pads[axis] as number) * outer;
-    if (axis >= rank - 1) all.set(data.subarray(from, from + extent), start);
+    if (axis >= rank - 1) all.set(codes.subarray(from, from + extent), start);
     else for (let i = 0; i < extent; i++) copy(axis + 1, from + i * inner, start + i * outer);
   };
-  if (rank === 0) all.set(data);
-  else if (data.length > 0) copy(0, 0, 0);
+  if (rank === 0) all.set(codes);
+  else if (codes.length > 0) copy(0, 0, 0);
   return resultTensor(result, padded, all);
 }

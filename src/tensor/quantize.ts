@@ -18,10 +18,10 @@ import {
 import { type Format, type FormatRow, floatMax } from "../formats.ts";
 import { blockScales } from "./block.ts";
 import { throwNan } from "./codec.ts";
+import { requantizeFixed } from "./codemap.ts";
 import { eachChunk, type Grain, grainOf, type Scales } from "./grain.ts";
 import { type Target, targetOf } from "./parameters.ts";
 import { checkRange, type Method, type Range, searchScales } from "./range.ts";
-import { requantizeFixed } from "./rescale.ts";
 import { ARITHMETICS, type Arithmetic } from "./result.ts";
 import { dequantizeChunk, fakeChunk, quantizeChunk } from "./steps.ts";
 import { type CodeFormat, checkTensor, codeArray, codeBytes, codeFormat, type QTensor } from "./tensor.ts";

@@ -1,34 +1,34 @@
-// What elementwise operators read: codes of 8 or 16 bits with one scale and zero, and how shapes broadcast.
+// Operands of elementwise operators: codes of 8 or 16 bits with one scale and zero, and how their shapes broadcast.
 
 import { rangeError } from "../check.ts";
 import type { CodeArray, IntegerFormat } from "../formats.ts";
 import { codeRange } from "../quantizer.ts";
 import type { Arena } from "../wasm/arena.ts";
-import { OPERAND_FORMATS, type Result } from "./result.ts";
+import { OPERAND_FORMATS } from "./result.ts";
 import { checkTensor, codeArray, type QTensor } from "./tensor.ts";
 
 /** A checked operand. */
 export interface Operand {
-  readonly codes: IntegerFormat;
+  readonly format: IntegerFormat;
   readonly scale: number;
   readonly zero: number;
   readonly shape: readonly number[];
-  readonly data: CodeArray;
+  readonly codes: CodeArray;
 }
 
 /** Checks an operand: one of `formats`, one scale. */
-export function operandOf(q: QTensor, name: string, formats: readonly string[] = OPERAND_FORMATS): Operand {
+export function checkOperand(q: QTensor, name: string, formats: readonly string[] = OPERAND_FORMATS): Operand {
   const { codes } = checkTensor(q, name);
   if (codes.kind !== "integer" || !formats.includes(codes.name)) {
     throw rangeError(`${name}.format`, formats.map((format) => `"${format}"`).join(" or "), q.format);
   }
   if (q.scale.length !== 1) throw rangeError(`${name}.scale`, "one scale for the whole tensor", q.scale);
-  return { codes, scale: q.scale[0] as number, zero: q.zero[0] as number, shape: q.shape, data: q.data };
+  return { format: codes, scale: q.scale[0] as number, zero: q.zero[0] as number, shape: q.shape, codes: q.data };
 }
 
 /** TensorFlow Lite's integer arithmetic counts on 16-bit codes without a zero. */
-export function checkZero({ codes, zero }: Operand | Result, name: string): void {
-  if (codes.bits === 16 && zero !== 0) throw rangeError(name, "0 for int16 in TensorFlow Lite's arithmetic", zero);
+export function checkZero(format: IntegerFormat, zero: number, name: string): void {
+  if (format.bits === 16 && zero !== 0) throw rangeError(name, "0 for int16 in TensorFlow Lite's arithmetic", zero);
 }
 
 /** All codes of a format, in the order of their bits. */
@@ -80,22 +80,22 @@ const LONG_ENOUGH = 4096;
 export type Feed = (arena: Arena, start: number, count: number) => number;
 
 /** How the values of an operand reach a kernel that takes one for each of the result's. */
-export function feedOf({ data, shape: own, codes }: Operand, shape: readonly number[]): Feed {
+export function feedOf({ codes, shape: own, format }: Operand, shape: readonly number[]): Feed {
   let runs = runsOf(own, shape);
-  let values = data;
+  let values = codes;
   const [outer, row] = runs as [Run, Run?];
   if (runs.length === 1 && outer.stride === 1) {
-    return (arena, start, count) => arena.copy(data.subarray(start, start + count));
+    return (arena, start, count) => arena.copy(codes.subarray(start, start + count));
   }
   if (runs.length === 2 && outer.stride === 0 && row?.stride === 1 && row.extent < LONG_ENOUGH) {
     const times = Math.min(Math.ceil(LONG_ENOUGH / row.extent), outer.extent);
-    values = new (codeArray(codes))(times * row.extent);
-    for (let i = 0; i < times; i++) values.set(data, i * row.extent);
+    values = new (codeArray(format))(times * row.extent);
+    for (let i = 0; i < times; i++) values.set(codes, i * row.extent);
     runs = [outer, { extent: values.length, stride: 1 }];
   }
   return (arena, start, count) => {
     const at = arena.reserve(count * values.BYTES_PER_ELEMENT);
-    expand(arena.view(codeArray(codes), at, count), values, runs, start);
+    expand(arena.view(codeArray(format), at, count), values, runs, start);
     return at;
   };
 }

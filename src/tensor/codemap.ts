@@ -6,8 +6,8 @@ import { type CodeArray, codeType, type Format, type IntegerFormat } from "../fo
 import { codeRange, integerMultiplier } from "../quantizer.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { engine } from "../wasm/kernels.ts";
+import { allCodes, checkOperand, type Operand } from "./broadcast.ts";
 import { grainOf, writePlace } from "./grain.ts";
-import { allCodes, type Operand, operandOf } from "./operand.ts";
 import { type Arithmetic, type Result, resultTensor } from "./result.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
 import { eachValue } from "./values.ts";
@@ -46,14 +46,14 @@ function tableStep(from: IntegerFormat, to: IntegerFormat, table: number, many: 
 }
 
 /** The results of a step for every code of an operand. */
-export function mapCodes({ codes, data }: Operand, result: IntegerFormat, step: Step): CodeArray {
-  const isWide = codes.bits > 16 || result.bits > 16;
-  if (isWide || data.length <= 2 ** codes.bits) return evaluate(data, result, step);
-  const entries = evaluate(allCodes(codes), result, step);
+export function mapCodes({ format, codes }: Operand, result: IntegerFormat, step: Step): CodeArray {
+  const isWide = format.bits > 16 || result.bits > 16;
+  if (isWide || codes.length <= 2 ** format.bits) return evaluate(codes, result, step);
+  const entries = evaluate(allCodes(format), result, step);
   const { arena } = engine();
   return arena.scope(() => {
     const table = arena.copy(entries);
-    return evaluate(data, result, tableStep(codes, result, table, data.length >= MANY));
+    return evaluate(codes, result, tableStep(format, result, table, codes.length >= MANY));
   });
 }
 
@@ -70,7 +70,7 @@ export function realStep(x: Operand, result: Result, work: (engine: Engine, at: 
     const { kernels, arena } = engine;
     const at = arena.reserve(count * 4);
     const before = onePlace(engine, x.scale, x.zero, count);
-    kernels[`dequantize_${codeType(x.codes) as "i8"}_f32`](from, at, count, before, 0, 0);
+    kernels[`dequantize_${codeType(x.format) as "i8"}_f32`](from, at, count, before, 0, 0);
     work(engine, at, count);
     const after = onePlace(engine, result.scale, result.zero, count);
     kernels[`quantize_f32_${codeType(codes) as "i8"}`](at, to, count, after, range.lo, range.hi);
@@ -104,7 +104,7 @@ export function fixedStep(x: Operand, { codes, zero, range, arithmetic }: Result
     const words = Int32Array.of(kind, x.zero, zero, range.lo, range.hi, once, ...above, ...below, radius);
     const pointer = arena.copy(words);
     const at = arena.reserve(count * 4);
-    arena.view(Int32Array, at, count).set(arena.view(codeArray(x.codes), from, count));
+    arena.view(Int32Array, at, count).set(arena.view(codeArray(x.format), from, count));
     kernels.rescale_i32_i32(at, at, count, pointer);
     arena.view(codeArray(codes), to, count).set(arena.view(Int32Array, at, count));
   };
@@ -123,7 +123,7 @@ const FORMATS = ["int8", "uint8", "int16", "int32"];
 /** Codes rescaled to a new scale and zero in integers: TensorFlow Lite's QUANTIZE of integers. */
 export function requantizeFixed(q: QTensor, options: RescaleOptions): QTensor {
   checkOptions(options, ["format", "scale", "zero", "arithmetic"], `requantize with "tflite" arithmetic`);
-  const x = operandOf(q, "q", FORMATS);
+  const x = checkOperand(q, "q", FORMATS);
   const codes = checkFormat(options.format);
   if (codes.kind !== "integer" || !FORMATS.includes(codes.name)) {
     throw rangeError("format", FORMATS.map((name) => `"${name}"`).join(" or "), options.format);
