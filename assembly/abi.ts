@@ -38,3 +38,48 @@ export const GATHER_BYTES: i32 = 0;
 export const GATHER_I8: i32 = 1;
 export const GATHER_U8: i32 = 2;
 export const GATHER_I16: i32 = 3;
+
+/** Codes of a tensor: signed bytes. */
+export const CODES_I8: i32 = 0;
+/** Unsigned bytes. */
+export const CODES_U8: i32 = 1;
+/** Signed 16-bit codes. */
+export const CODES_I16: i32 = 2;
+
+/** Operations on pairs of codes (docs/math.md, equations 30 to 33). */
+export const OPERATION_ADD: i32 = 0;
+export const OPERATION_SUB: i32 = 1;
+export const OPERATION_MUL: i32 = 2;
+export const OPERATION_SQUARED_DIFFERENCE: i32 = 3;
+export const OPERATION_MINIMUM: i32 = 4;
+export const OPERATION_MAXIMUM: i32 = 5;
+export const OPERATION_PRELU: i32 = 6;
+
+/** Functions of one value (docs/math.md, equation 35). */
+export const ACTIVATION_RELU: i32 = 0;
+export const ACTIVATION_RELU6: i32 = 1;
+export const ACTIVATION_RELU_N1_TO_1: i32 = 2;
+export const ACTIVATION_LEAKY_RELU: i32 = 3;
+export const ACTIVATION_ELU: i32 = 4;
+export const ACTIVATION_SIGMOID: i32 = 5;
+export const ACTIVATION_TANH: i32 = 6;
+export const ACTIVATION_HARD_SIGMOID: i32 = 7;
+export const ACTIVATION_HARD_SWISH: i32 = 8;
+export const ACTIVATION_SILU: i32 = 9;
+export const ACTIVATION_GELU: i32 = 10;
+export const ACTIVATION_GELU_TANH: i32 = 11;
+export const ACTIVATION_MISH: i32 = 12;
+export const ACTIVATION_EXP: i32 = 13;
+export const ACTIVATION_LOG: i32 = 14;
+export const ACTIVATION_SQRT: i32 = 15;
+export const ACTIVATION_SOFTPLUS: i32 = 16;
+export const ACTIVATION_SOFTSIGN: i32 = 17;
+export const ACTIVATION_ERF: i32 = 18;
+
+/** Functions of one code in TensorFlow Lite's integers (docs/math.md, equations 34, 37 to 39). */
+export const FIXED_RESCALE: i32 = 0;
+export const FIXED_SIGMOID_8: i32 = 1;
+export const FIXED_TANH_8: i32 = 2;
+export const FIXED_SIGMOID_16: i32 = 3;
+export const FIXED_TANH_16: i32 = 4;
+export const FIXED_HARD_SWISH: i32 = 5;

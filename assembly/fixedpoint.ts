@@ -81,3 +81,13 @@ export function rescale4Once(x: v128, multiplier: v128, shifts: usize): v128 {
     shiftedPair(i64x2.extmul_high_i32x4_s(x, multiplier), shifts + 8),
   );
 }
+
+/** Four lanes with one multiplier and shift: rescaleOnce, or rescaleTwice. */
+export function rescale4(x: v128, multiplier: i32, shift: i32, once: bool): v128 {
+  const m = i32x4.splat(multiplier);
+  if (!once) return rescale4Twice(x, m, i32x4.splat(leftFactor(shift)), i32x4.splat(rightFactor(shift)));
+  const half = i64x2.splat((<i64>1) << (30 - shift));
+  const low = i64x2.add(i64x2.extmul_low_i32x4_s(x, m), half);
+  const high = i64x2.add(i64x2.extmul_high_i32x4_s(x, m), half);
+  return lowWords(i64x2.shr_s(low, 31 - shift), i64x2.shr_s(high, 31 - shift));
+}

@@ -18,6 +18,8 @@ import { walk } from "./walk";
 
 export * from "./abi";
 export { depthwise_rows, pack_i8_depthwise } from "./depthwise";
+export { activate_f32_f32 } from "./activation";
+export { combine_codes_codes, combine_codes_codes_fixed } from "./elementwise";
 export {
   count_f32_u32,
   histogram_f32_u32,
@@ -34,7 +36,9 @@ export { pack_i8_i16_panels, pack_i8_i8_panels, sum_i8_i32 } from "./panels";
 export { dot_u8_i8_i32_relaxed } from "./probe";
 export { multiply_rows } from "./product";
 export { round_f32_stochastic } from "./random";
+export { rescale_i32_i32 } from "./rescale";
 export { error_f32_f64_float, error_f32_f64_integer } from "./search";
+export { look_up_u8_u16, look_up_u8_u8, look_up_u16_u16, look_up_u16_u8, pair_u8_u16 } from "./table";
 
 /** q = clamp(round(x / s) + z, lo, hi) as i8. */
 export function quantize_f32_i8(x: usize, q: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {

@@ -44,7 +44,7 @@ export interface Scales {
 }
 
 /** Values of a chunk: two float32 arrays and the codes stay in the L2 cache. A multiple of 16, for packed codes and sums. */
-const CHUNK = 32768;
+export const CHUNK = 32768;
 
 /** More scales than this are copied into wasm memory a chunk at a time. */
 const SCALES = 65536;

@@ -18,9 +18,11 @@ import {
 import { type Format, type FormatRow, floatMax } from "../formats.ts";
 import { blockScales } from "./block.ts";
 import { throwNan } from "./codec.ts";
+import { requantizeFixed } from "./codemap.ts";
 import { eachChunk, type Grain, grainOf, type Scales } from "./grain.ts";
 import { type Target, targetOf } from "./parameters.ts";
 import { checkRange, type Method, type Range, searchScales } from "./range.ts";
+import { ARITHMETICS, type Arithmetic } from "./result.ts";
 import { dequantizeChunk, fakeChunk, quantizeChunk } from "./steps.ts";
 import { type CodeFormat, checkTensor, codeArray, codeBytes, codeFormat, type QTensor } from "./tensor.ts";
 
@@ -231,15 +233,22 @@ export function fakeQuantize(x: Float32Array, options: QuantizeOptions): Float32
   return values;
 }
 
+/** Options of {@link requantize}. */
+export interface RequantizeOptions extends Omit<QuantizeOptions, "shape"> {
+  /** Default `"onnx"`: dequantized, then quantized. The others know no other option than format, scale and zero. */
+  readonly arithmetic?: Arithmetic;
+}
+
 /**
  * Quantizes what a quantized tensor stands for with new parameters. The shape is kept.
- * @param options as for {@link quantize}, without `shape`
+ * @param options as for {@link quantize}, without `shape`. With arithmetic `"tflite"` or `"tflite-single"` codes of int8, uint8,
+ *   int16 or int32 with one scale are rescaled in integers, as TensorFlow Lite's QUANTIZE has it (equation 34)
  */
-export function requantize(q: QTensor, options: Omit<QuantizeOptions, "shape">): QTensor {
-  checkOptions(
-    options,
-    KNOWN.filter((key) => key !== "shape"),
-    "requantize",
-  );
-  return quantize(dequantize(q), { ...options, shape: q.shape });
+export function requantize(q: QTensor, options: RequantizeOptions): QTensor {
+  const known = [...KNOWN.filter((key) => key !== "shape"), "arithmetic"];
+  const { arithmetic, ...others } = checkOptions(options, known, "requantize");
+  if (arithmetic !== undefined && checkWord(arithmetic, ARITHMETICS, "arithmetic") !== "onnx") {
+    return requantizeFixed(q, { ...others, arithmetic });
+  }
+  return quantize(dequantize(q), { ...others, shape: q.shape });
 }

@@ -41,7 +41,8 @@ export interface Result {
   readonly arithmetic: Arithmetic;
 }
 
-const ARITHMETICS = ["onnx", "tflite", "tflite-single"] as const;
+/** All arithmetics. */
+export const ARITHMETICS = ["onnx", "tflite", "tflite-single"] as const;
 
 /** The ABI constant of an arithmetic's name. */
 export const ARITHMETIC_CONSTANTS = {
@@ -51,6 +52,9 @@ export const ARITHMETIC_CONSTANTS = {
 } as const;
 
 const CLAMPS = { relu: [0, Infinity], relu6: [0, 6], relu_n1_to_1: [-1, 1] } as const;
+
+/** The activations that are a clamp and have a name. */
+export const CLAMP_NAMES = ["relu", "relu6", "relu_n1_to_1"] as const;
 
 /** The formats that integer operators read and write. */
 export const OPERAND_FORMATS = ["int8", "uint8", "int16"] as const;
@@ -85,7 +89,7 @@ function clampOf(
 
 function intervalOf(activation: Clamp): readonly [number, number] {
   if (typeof activation === "string") {
-    return CLAMPS[checkWord(activation, ["relu", "relu6", "relu_n1_to_1"], "activation")];
+    return CLAMPS[checkWord(activation, CLAMP_NAMES, "activation")];
   }
   if (!Array.isArray(activation) || activation.length !== 2) {
     throw typeError("activation", `"relu", "relu6", "relu_n1_to_1" or [lo, hi]`, activation);

@@ -64,8 +64,14 @@ export type CodeFormat = IntegerFormat | FloatFormat;
 
 const ARRAYS = { i8: Int8Array, u8: Uint8Array, i16: Int16Array, u16: Uint16Array, i32: Int32Array, u32: Uint32Array };
 
+/** A class of code arrays: of a length, or of a part of a buffer. */
+interface CodeArrayClass {
+  new (length: number): CodeArray;
+  new (buffer: ArrayBufferLike, at: number, length: number): CodeArray;
+}
+
 /** The array class that holds one code of a format a place. */
-export function codeArray(format: CodeFormat): new (length: number) => CodeArray {
+export function codeArray(format: CodeFormat): CodeArrayClass {
   return ARRAYS[codeType(format)];
 }
 

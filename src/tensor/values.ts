@@ -1,13 +1,14 @@
 // Values without scales: the walk over them in chunks, what is counted of them, and a float32's bits.
 
-import type { Engine } from "../wasm/kernels.ts";
-import { eachChunk, grainOf } from "./grain.ts";
+import { type Engine, engine } from "../wasm/kernels.ts";
+import { CHUNK } from "./grain.ts";
 
-const NO_SCALES = { scale: Float32Array.of(1), zero: Int32Array.of(0) };
-
-/** Walks `length` values in chunks. */
+/** Walks `length` values in chunks; scratch memory is released after each. */
 export function eachValue(length: number, work: (engine: Engine, start: number, count: number) => void): void {
-  eachChunk(length, grainOf([length]), NO_SCALES, (chunk) => work(chunk, chunk.start, chunk.count));
+  const running = engine();
+  for (let start = 0; start < length; start += CHUNK) {
+    running.arena.scope(() => work(running, start, Math.min(CHUNK, length - start)));
+  }
 }
 
 /** Walks values in chunks, each in memory at `at`. */

@@ -110,6 +110,66 @@ function* quantized(octavo) {
   }
 }
 
+/** Codes with one scale. */
+function codes(format, length, seed, scale, zero) {
+  const wide = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array }[format];
+  const { buffer } = randomBytes(length * wide.BYTES_PER_ELEMENT, seed);
+  const data = new wide(buffer, 0, length);
+  return { format, shape: [length], data, scale: Float32Array.of(scale), zero: Int32Array.of(zero) };
+}
+
+/** Formats and zeros of pairs; TensorFlow Lite refuses some. */
+const PAIRS = [
+  ["int8", 3, "int8", -100],
+  ["uint8", 120, "uint8", 0],
+  ["int8", 3, "uint8", 200],
+  ["int16", 0, "int16", 0],
+  ["int16", 0, "int8", 7],
+  ["uint8", 255, "int16", -5],
+];
+
+const BROADCAST = [
+  [[12], [12]],
+  [[7, 12], [12]],
+  [
+    [12, 1],
+    [1, 7],
+  ],
+  [[2, 3, 2], []],
+  [[66001], [66001]],
+  [[3001, 12], [12]],
+  [[5], [4]],
+];
+
+/** The exercise of an operator on two tensors. */
+function pairs(name) {
+  return (octavo, record) => {
+    for (const [formatA, zeroA, formatB, zeroB] of PAIRS) {
+      for (const [shapeA, shapeB] of BROADCAST) {
+        const a = { ...codes(formatA, sizeOf(shapeA), 51, 0.05, zeroA), shape: shapeA };
+        const b = { ...codes(formatB, sizeOf(shapeB), 52, 0.03, zeroB), shape: shapeB };
+        for (const arithmetic of ["onnx", "tflite", "tflite-single"]) {
+          record(attempt(() => octavo[name](a, b, { scale: 0.07, zero: zeroA, arithmetic })));
+        }
+        record(attempt(() => octavo[name](a, b, { scale: 0.07, zero: 2, format: "int8", activation: "relu6" })));
+      }
+    }
+  };
+}
+
+/** Every function of one value: the names are those the library lists when it refuses one. */
+function activationsOf(octavo) {
+  const { refused } = attempt(() => octavo.activate(codes("int8", 0, 1, 1, 0), "none", { scale: 1 }));
+  return [.../expected (.+), got/.exec(refused)[1].matchAll(/"(\w+)"/g)].map(([, name]) => name);
+}
+
+/** Sizes, and results as TensorFlow Lite's curves have them, and another. */
+const CURVES = [
+  [70001, { scale: 1 / 256, zero: -128, format: "int8" }],
+  [300, { scale: 1 / 128, zero: 0 }],
+  [300, { scale: 1 / 32768, format: "int16" }],
+];
+
 // The exercises ----------------------------------------------------------------------------------------------------
 
 /** By public name: (library, record results, tier). */
@@ -186,12 +246,62 @@ export const EXERCISES = {
   },
 
   requantize(octavo, record) {
+    for (const arithmetic of ["tflite", "tflite-single"]) {
+      for (const format of ["int8", "uint8", "int16", "int32", "int4"]) {
+        record(attempt(() => octavo.requantize(codes("int8", 300, 66, 0.05, 3), { format, scale: 0.03, arithmetic })));
+      }
+    }
     for (const format of ["int8", "uint4", "mxfp4", "float16"]) {
       const q = octavo.quantize(bell(301, 14), { format, shape: [7, 43] });
       for (const target of targetsOf(octavo)) record(octavo.requantize(q, { format: target }));
       record(octavo.requantize(q, { format: "uint8", scale: 0.05, zero: 100 }));
       record(octavo.requantize(q, { format: "int4", axis: 1, range: "mse" }));
     }
+  },
+
+  add: pairs("add"),
+  sub: pairs("sub"),
+  mul: pairs("mul"),
+  squaredDifference: pairs("squaredDifference"),
+  minimum: pairs("minimum"),
+  maximum: pairs("maximum"),
+  prelu: pairs("prelu"),
+
+  activate(octavo, record) {
+    for (const [format, scale] of [
+      ["int8", 0.06],
+      ["uint8", 0.06],
+      ["int16", 2 ** -12],
+    ]) {
+      const x = codes(format, 70001, 61, scale, format === "uint8" ? 120 : 0);
+      for (const name of activationsOf(octavo)) {
+        for (const arithmetic of ["onnx", "tflite", "tflite-single"]) {
+          for (const [size, result] of CURVES) {
+            const piece = { ...x, shape: [size], data: x.data.subarray(0, size) };
+            record(attempt(() => octavo.activate(piece, name, { ...result, arithmetic })));
+          }
+        }
+      }
+    }
+  },
+
+  concat(octavo, record) {
+    const tensors = [
+      codes("int8", 24, 62, 0.05, 3),
+      codes("uint8", 24, 63, 0.02, 90),
+      codes("int16", 24, 64, 0.001, 0),
+    ];
+    const shaped = tensors.map((tensor) => ({ ...tensor, shape: [2, 3, 4] }));
+    for (const axis of [0, 1, 2, 3]) record(attempt(() => octavo.concat(shaped, { axis })));
+    for (const arithmetic of ["tflite", "tflite-single"]) {
+      record(octavo.concat(shaped, { scale: 0.03, format: "int16", activation: "relu6", arithmetic }));
+    }
+  },
+
+  pad(octavo, record) {
+    const x = { ...codes("uint8", 24, 65, 0.05, 3), shape: [2, 3, 4] };
+    for (const pads of [[0, 0, 0, 0, 0, 0], [1, 0, 2, 0, 3, 1], [1]]) record(attempt(() => octavo.pad(x, { pads })));
+    record(octavo.pad(x, { pads: [0, 1, 0, 0, 0, 1], value: 200 }));
   },
 
   quantizationError(octavo, record) {
@@ -284,6 +394,10 @@ export function refusals(octavo, record) {
     () => octavo.decode(x, "int8"),
     () => octavo.pack(x, "int4"),
     () => octavo.unpack(Uint8Array.of(1, 2), "uint4", { length: 5 }),
+    () => octavo.add(q, { ...q, shape: [2, 3] }, { scale: 0 }),
+    () => octavo.activate(q, "swish", { scale: 1 }),
+    () => octavo.concat([]),
+    () => octavo.pad(q, { pads: [-1, 0] }),
     () => octavo.observe({ bins: 3 }),
     () => octavo.observe().merge({}),
     () => octavo.observe().range({ range: "best" }),

@@ -364,7 +364,7 @@ const SENTENCES: [what: string, call: () => unknown, sentence: string][] = [
   [
     "requantize",
     () => requantize(q, anything({ format: "int8", shape: [6] })),
-    `TypeError: unknown option "shape" of requantize; expected ${OPTIONS.replace('"shape", ', "")}`,
+    `TypeError: unknown option "shape" of requantize; expected ${OPTIONS.replace('"shape", ', "")}, "arithmetic"`,
   ],
   ["error lengths", () => quantizationError(x.subarray(1), q), 'RangeError: "x" expected 6 values, as "q" has, got 5'],
   [

@@ -1,0 +1,147 @@
+// Two quantized tensors, value by value, with broadcasting (docs/math.md, equations 30 to 33).
+
+import { checkOptions, rangeError } from "../check.ts";
+import type { Kernels } from "../wasm/kernels.ts";
+import { broadcastShape, checkZero, feedOf } from "./broadcast.ts";
+import { integerScale } from "./codemap.ts";
+import { checkOperand, type Operand } from "./operand.ts";
+import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { codeArray, type QTensor } from "./tensor.ts";
+import { eachValue } from "./values.ts";
+
+const OPERATIONS = {
+  add: "OPERATION_ADD",
+  sub: "OPERATION_SUB",
+  mul: "OPERATION_MUL",
+  squaredDifference: "OPERATION_SQUARED_DIFFERENCE",
+  minimum: "OPERATION_MINIMUM",
+  maximum: "OPERATION_MAXIMUM",
+  prelu: "OPERATION_PRELU",
+} as const;
+
+type Operation = keyof typeof OPERATIONS;
+
+const CODES = { int8: "CODES_I8", uint8: "CODES_U8", int16: "CODES_I16" } as const;
+
+/** What a kernel is to do with two operands. */
+interface Plan {
+  readonly operation: Operation;
+  readonly a: Operand;
+  readonly b: Operand;
+  readonly result: Result;
+}
+
+/** The words of assembly/elementwise.ts's Pair. */
+function pairOf({ operation, a, b, result }: Plan, kernels: Kernels, integers: readonly number[]): Uint32Array {
+  const kinds = [a.codes, b.codes, result.codes].map((codes) => kernels[CODES[codes.name as "int8"]].value);
+  const numbers = [a.zero, b.zero, result.zero, result.range.lo, result.range.hi];
+  const words = [...numbers, ...kinds, kernels[OPERATIONS[operation]].value, ...integers];
+  const pair = new Uint32Array(3 + words.length);
+  new Float32Array(pair.buffer).set([a.scale, b.scale, result.scale]);
+  pair.set(words, 3);
+  return pair;
+}
+
+/** How far codes are shifted left before operands meet: as far as an int32 holds them, a square of them included. */
+function leftShift(operation: Operation, bits: number): number {
+  if (operation === "squaredDifference") return bits === 8 ? 7 : 0;
+  return bits === 8 ? 20 : 15;
+}
+
+/** The words that integer arithmetic needs: shift, multipliers, rounding. */
+function integersOf({ operation, a, b, result }: Plan): number[] {
+  const once = +(result.arithmetic === "tflite-single");
+  const product = (a.scale * b.scale) / result.scale;
+  if (operation === "mul") return [0, 0, 0, 0, 0, ...integerScale(product), once];
+  if (operation === "prelu") return [0, ...integerScale(a.scale / result.scale), 0, 0, ...integerScale(product), once];
+  const left = leftShift(operation, a.codes.bits);
+  const twice = 2 * Math.max(a.scale, b.scale);
+  const isSquared = operation === "squaredDifference";
+  const real = isSquared ? (twice * twice) / (2 ** (2 * left) * result.scale) : twice / (2 ** left * result.scale);
+  return [left, ...integerScale(a.scale / twice), ...integerScale(b.scale / twice), ...integerScale(real), once];
+}
+
+/** TensorFlow Lite's operators take one format; its prelu on int16 takes an int8 slope as well. */
+function checkFormats({ operation, a, b, result }: Plan): void {
+  const isSlope = operation === "prelu" && a.codes.name === "int16" && b.codes.name === "int8";
+  for (const [name, format] of [
+    ["b.format", isSlope ? a.codes : b.codes],
+    ["format", result.codes],
+  ] as const) {
+    if (format !== a.codes) {
+      throw rangeError(name, `"${a.codes.name}", as "a" has it, in TensorFlow Lite's arithmetic`, format.name);
+    }
+  }
+  checkZero(a.codes, a.zero, "a.zero");
+  checkZero(b.codes, b.zero, "b.zero");
+  checkZero(result.codes, result.zero, "zero");
+}
+
+function combine(operation: Operation, first: QTensor, second: QTensor, options: ResultOptions): QTensor {
+  const given = checkOptions(options, RESULT_KEYS, operation);
+  const a = checkOperand(first, "a");
+  const b = checkOperand(second, "b");
+  const plan = { operation, a, b, result: resultOf(given, a.codes) };
+  const isReal = plan.result.arithmetic === "onnx";
+  if (!isReal) checkFormats(plan);
+  const shape = broadcastShape(a.shape, b.shape);
+  const feedA = feedOf(a, shape);
+  const feedB = feedOf(b, shape);
+  const integers = isReal ? [0, 0, 0, 0, 0, 0, 0, 0] : integersOf(plan);
+  const data = new (codeArray(plan.result.codes))(shape.reduce((x, y) => x * y, 1));
+  eachValue(data.length, ({ kernels, arena }, start, count) => {
+    const pair = arena.copy(pairOf(plan, kernels, integers));
+    const to = arena.reserve(count * data.BYTES_PER_ELEMENT);
+    const run = isReal ? kernels.combine_codes_codes : kernels.combine_codes_codes_fixed;
+    run(feedA(arena, start, count), feedB(arena, start, count), to, count, pair);
+    arena.read(to, data.subarray(start, start + count));
+  });
+  return resultTensor(plan.result, shape, data);
+}
+
+/**
+ * a + b, of quantized tensors.
+ *
+ * Operands are int8, uint8 or int16 with one scale each, and broadcast as numpy's do. With arithmetic `"onnx"` formats mix, and
+ * every step is float32 (equation 30); with `"tflite"` and `"tflite-single"` it is TensorFlow Lite's ADD, of one format.
+ * @throws RangeError where shapes do not broadcast, or formats, scales or zeros are not what the arithmetic takes
+ */
+export function add(a: QTensor, b: QTensor, options: ResultOptions): QTensor {
+  return combine("add", a, b, options);
+}
+
+/** a - b, of quantized tensors; otherwise as {@link add}. */
+export function sub(a: QTensor, b: QTensor, options: ResultOptions): QTensor {
+  return combine("sub", a, b, options);
+}
+
+/** a times b, of quantized tensors; otherwise as {@link add}. */
+export function mul(a: QTensor, b: QTensor, options: ResultOptions): QTensor {
+  return combine("mul", a, b, options);
+}
+
+/** (a - b) squared, of quantized tensors; otherwise as {@link add}. */
+export function squaredDifference(a: QTensor, b: QTensor, options: ResultOptions): QTensor {
+  return combine("squaredDifference", a, b, options);
+}
+
+/**
+ * The lesser of a and b, of quantized tensors; otherwise as {@link add}. TensorFlow Lite's operands have the result's scale and
+ * zero, and codes are compared; with others they are rescaled as for a sum.
+ */
+export function minimum(a: QTensor, b: QTensor, options: ResultOptions): QTensor {
+  return combine("minimum", a, b, options);
+}
+
+/** The greater of a and b, of quantized tensors; otherwise as {@link minimum}. */
+export function maximum(a: QTensor, b: QTensor, options: ResultOptions): QTensor {
+  return combine("maximum", a, b, options);
+}
+
+/**
+ * x where it is not negative, elsewhere x times its slope; otherwise as {@link add}.
+ * @param slope broadcast to x: one per channel of the last axis has shape [channels]
+ */
+export function prelu(x: QTensor, slope: QTensor, options: ResultOptions): QTensor {
+  return combine("prelu", x, slope, options);
+}

@@ -1,0 +1,138 @@
+// Codes that become other codes one by one: directly where there are few, through a table of all of them where there are
+// more; and the numbers of TensorFlow Lite's integer arithmetic (docs/math.md, equation 34).
+
+import { checkFormat, checkOptions, checkScales, checkZeros, rangeError } from "../check.ts";
+import { type CodeArray, codeType, type Format, type IntegerFormat } from "../formats.ts";
+import { codeRange, integerMultiplier } from "../quantizer.ts";
+import type { Engine } from "../wasm/kernels.ts";
+import { engine } from "../wasm/kernels.ts";
+import { allCodes } from "./broadcast.ts";
+import { grainOf, writePlace } from "./grain.ts";
+import { checkOperand, type Operand } from "./operand.ts";
+import { type Arithmetic, type Result, resultTensor } from "./result.ts";
+import { codeArray, type QTensor } from "./tensor.ts";
+import { eachValue } from "./values.ts";
+
+/** Turns `count` codes at `from` into codes at `to`. */
+export type Step = (engine: Engine, from: number, to: number, count: number) => void;
+
+/** The results of a step for an array of codes. */
+function evaluate(codes: CodeArray, result: IntegerFormat, step: Step): CodeArray {
+  const data = new (codeArray(result))(codes.length);
+  eachValue(codes.length, (engine, start, count) => {
+    const from = engine.arena.copy(codes.subarray(start, start + count));
+    const to = engine.arena.reserve(count * data.BYTES_PER_ELEMENT);
+    step(engine, from, to, count);
+    engine.arena.read(to, data.subarray(start, start + count));
+  });
+  return data;
+}
+
+/** Bytes enough to look up two at once, in a table of pairs that has to be made first. */
+const MANY = 65536;
+
+/** A step through a table of results in wasm memory. */
+function tableStep(from: IntegerFormat, to: IntegerFormat, table: number, many: boolean): Step {
+  const { kernels, arena } = engine();
+  const bits = (format: IntegerFormat) => `u${format.bits}` as "u8" | "u16";
+  const lookUp = kernels[`look_up_${bits(from)}_${bits(to)}`];
+  if (from.bits + to.bits > 16 || !many) return (_, x, y, count) => lookUp(x, table, y, count);
+  const pairs = arena.reserve(MANY * 2);
+  kernels.pair_u8_u16(table, pairs);
+  return (_, x, y, count) => {
+    const even = count & ~1;
+    kernels.look_up_u16_u16(x, pairs, y, even / 2);
+    lookUp(x + even, table, y + even, count - even);
+  };
+}
+
+/** The results of a step for every code of an operand. */
+export function mapCodes({ codes, data }: Operand, result: IntegerFormat, step: Step): CodeArray {
+  const isWide = codes.bits > 16 || result.bits > 16;
+  if (isWide || data.length <= 2 ** codes.bits) return evaluate(data, result, step);
+  const entries = evaluate(allCodes(codes), result, step);
+  const { arena } = engine();
+  return arena.scope(() => {
+    const table = arena.copy(entries);
+    return evaluate(data, result, tableStep(codes, result, table, data.length >= MANY));
+  });
+}
+
+/** A Place of assembly/walk.ts for values with one scale. */
+function onePlace({ arena }: Engine, scale: number, zero: number, count: number): number {
+  const at = [arena.copy(Float32Array.of(scale)), arena.copy(Int32Array.of(zero))] as const;
+  return writePlace(arena, grainOf([count]), 0, 0, 1, at);
+}
+
+/** Codes made real, worked on as float32 (`count` values at `at`, in place), and made codes again. */
+export function realStep(x: Operand, result: Result, work: (engine: Engine, at: number, count: number) => void): Step {
+  const { codes, range } = result;
+  return (engine, from, to, count) => {
+    const { kernels, arena } = engine;
+    const at = arena.reserve(count * 4);
+    const before = onePlace(engine, x.scale, x.zero, count);
+    kernels[`dequantize_${codeType(x.codes) as "i8"}_f32`](from, at, count, before, 0, 0);
+    work(engine, at, count);
+    const after = onePlace(engine, result.scale, result.zero, count);
+    kernels[`quantize_f32_${codeType(codes) as "i8"}`](at, to, count, after, range.lo, range.hi);
+  };
+}
+
+/** Multiplier and shift of TensorFlow Lite's integer arithmetic for a real number. */
+export function integerScale(real: number): [multiplier: number, shift: number] {
+  if (Math.abs(real) >= 2 ** 30)
+    throw rangeError("scale", "a scale less than 2^30 times finer than the operands'", real);
+  const { multiplier, shift } = integerMultiplier(Math.abs(real));
+  return [real < 0 ? -multiplier : multiplier, shift];
+}
+
+/** What a function of codes in TensorFlow Lite's integers is made of, beside scales and zeros. */
+export interface FixedStep {
+  readonly step: "RESCALE" | "SIGMOID_8" | "TANH_8" | "SIGMOID_16" | "TANH_16" | "HARD_SWISH";
+  /** Multiplier and shift of the input, or of the part of it that is not negative. */
+  readonly above: readonly [multiplier: number, shift: number];
+  /** Of the negative part; hard_swish: of the gate. Default `above`. */
+  readonly below?: readonly [multiplier: number, shift: number];
+  readonly radius?: number;
+}
+
+/** Codes worked on as int32. */
+export function fixedStep(x: Operand, { codes, zero, range, arithmetic }: Result, fixed: FixedStep): Step {
+  const { step, above, below = above, radius = 0 } = fixed;
+  const once = +(arithmetic === "tflite-single");
+  return ({ kernels, arena }, from, to, count) => {
+    const kind = kernels[`FIXED_${step}`].value;
+    const words = Int32Array.of(kind, x.zero, zero, range.lo, range.hi, once, ...above, ...below, radius);
+    const pointer = arena.copy(words);
+    const at = arena.reserve(count * 4);
+    arena.view(Int32Array, at, count).set(arena.view(codeArray(x.codes), from, count));
+    kernels.rescale_i32_i32(at, at, count, pointer);
+    arena.view(codeArray(codes), to, count).set(arena.view(Int32Array, at, count));
+  };
+}
+
+/** Options of {@link requantizeFixed}. */
+export interface RescaleOptions {
+  readonly format: Format;
+  readonly scale?: unknown;
+  readonly zero?: unknown;
+  readonly arithmetic?: Arithmetic;
+}
+
+const FORMATS = ["int8", "uint8", "int16", "int32"];
+
+/** Codes rescaled to a new scale and zero in integers: TensorFlow Lite's QUANTIZE of integers. */
+export function requantizeFixed(q: QTensor, options: RescaleOptions): QTensor {
+  checkOptions(options, ["format", "scale", "zero", "arithmetic"], `requantize with "tflite" arithmetic`);
+  const x = checkOperand(q, "q", FORMATS);
+  const codes = checkFormat(options.format);
+  if (codes.kind !== "integer" || !FORMATS.includes(codes.name)) {
+    throw rangeError("format", FORMATS.map((name) => `"${name}"`).join(" or "), options.format);
+  }
+  const range = codeRange(codes.bits, codes.signed, false);
+  const [scale] = checkScales(options.scale, 1) as unknown as [number];
+  const [zero] = checkZeros(options.zero, 1, range.lo, range.hi, codes.name) as unknown as [number];
+  const result = { codes, scale, zero, range, arithmetic: options.arithmetic as Arithmetic };
+  const step = fixedStep(x, result, { step: "RESCALE", above: integerScale(x.scale / scale) });
+  return resultTensor(result, x.shape, mapCodes(x, codes, step));
+}
