@@ -10,7 +10,15 @@ export {
   quantizationError,
 } from "./tensor/error.ts";
 export { type ObservedRangeOptions, Observer, type ObserverState, observe } from "./tensor/observe.ts";
+export {
+  type AveragePoolOptions,
+  averagePool2d,
+  type MaxPoolOptions,
+  maxPool2d,
+  type WindowOptions,
+} from "./tensor/pool.ts";
 export { dequantize, fakeQuantize, type QuantizeOptions, quantize, requantize } from "./tensor/quantize.ts";
 export type { Range } from "./tensor/range.ts";
+export type { Arithmetic, Clamp, ResultOptions } from "./tensor/result.ts";
 export type { QTensor, Tensor } from "./tensor/tensor.ts";
 export { ready, type Tier, tier, useTier } from "./wasm/kernels.ts";

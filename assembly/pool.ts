@@ -1,0 +1,218 @@
+// Pooling windows over one image [height, width, channels], several channels at once (docs/math.md, equations 40 to 42).
+
+import { ARITHMETIC_ONNX } from "./abi";
+import { clamp4, loadCodes4, MAGIC_BITS, roundingMagic, storeCodes4 } from "./lanes";
+
+/** The windows over an image, and what a mean becomes: 32-bit fields in memory, in this order. */
+@unmanaged
+export class Windows {
+  height: i32;
+  width: i32;
+  channels: i32;
+  outputWidth: i32;
+  kernelHeight: i32;
+  kernelWidth: i32;
+  strideY: i32;
+  strideX: i32;
+  dilationY: i32;
+  dilationX: i32;
+  top: i32;
+  left: i32;
+  /** Where values that count end: the input's extents, with the pads behind it where pads count. */
+  bottomEnd: i32;
+  rightEnd: i32;
+  /** Where they begin: 0, or minus the pads before the input. */
+  topEnd: i32;
+  leftEnd: i32;
+  /** Least and largest code of the result. */
+  lo: i32;
+  hi: i32;
+  // of a mean only: bytes of an output code, zeros of input and output, input scale / output scale, arithmetic
+  outputBytes: i32;
+  inputZero: i32;
+  outputZero: i32;
+  multiplier: f32;
+  arithmetic: i32;
+}
+
+/** One window, all channels. `S` is only a name for static dispatch, as in walk.ts. */
+abstract class Window {
+  /** Bytes of an input code. */
+  abstract get inputSize(): i32;
+  /** `from` is the first tap inside the image, `rows` x `columns` taps are; `counted` taps share a mean. */
+  abstract run(from: usize, to: usize, rows: i32, columns: i32, counted: i32, w: Windows): void;
+}
+
+/** How many of the taps start, start + dilation, ... of a kernel lie before `end`. */
+// @ts-ignore: decorator
+@inline
+function tapsBefore(end: i32, start: i32, dilation: i32, kernel: i32): i32 {
+  return end <= start ? 0 : min(kernel, <i32>((<i64>end - start + dilation - 1) / dilation));
+}
+
+/** How many taps of a kernel lie in begin..end - 1. */
+// @ts-ignore: decorator
+@inline
+function tapsWithin(begin: i32, end: i32, start: i32, dilation: i32, kernel: i32): i32 {
+  return tapsBefore(end, start, dilation, kernel) - tapsBefore(begin, start, dilation, kernel);
+}
+
+/** Output rows first..first + rows - 1 of an image at x; y is where row `first` goes. */
+export function poolRows<S extends Window>(
+  x: usize,
+  y: usize,
+  windows: usize,
+  first: i32,
+  rows: i32,
+  pixel: i32,
+): void {
+  const w = changetype<Windows>(windows);
+  const step = changetype<S>(0);
+  const inputPixel = w.channels * step.inputSize;
+  for (let row = first; row < first + rows; row++) {
+    const startY = row * w.strideY - w.top;
+    const skippedY = tapsBefore(0, startY, w.dilationY, w.kernelHeight);
+    const tapsY = tapsBefore(w.height, startY, w.dilationY, w.kernelHeight) - skippedY;
+    const countedY = tapsWithin(w.topEnd, w.bottomEnd, startY, w.dilationY, w.kernelHeight);
+    const line = x + (startY + skippedY * w.dilationY) * w.width * inputPixel;
+    for (let column: i32 = 0; column < w.outputWidth; column++) {
+      const startX = column * w.strideX - w.left;
+      const skippedX = tapsBefore(0, startX, w.dilationX, w.kernelWidth);
+      const tapsX = tapsBefore(w.width, startX, w.dilationX, w.kernelWidth) - skippedX;
+      const countedX = tapsWithin(w.leftEnd, w.rightEnd, startX, w.dilationX, w.kernelWidth);
+      const from = line + (startX + skippedX * w.dilationX) * inputPixel;
+      step.run(from, y, tapsY, tapsX, countedY * countedX, w);
+      y += pixel;
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function max16<T>(a: v128, b: v128): v128 {
+  if (sizeof<T>() == 2) return i16x8.max_s(a, b);
+  return isSigned<T>() ? i8x16.max_s(a, b) : i8x16.max_u(a, b);
+}
+
+// @ts-ignore: decorator
+@inline
+function min16<T>(a: v128, b: v128): v128 {
+  if (sizeof<T>() == 2) return i16x8.min_s(a, b);
+  return isSigned<T>() ? i8x16.min_s(a, b) : i8x16.min_u(a, b);
+}
+
+/** The largest code of a window, clamped; of a window without taps the least code. */
+export class Largest<T> extends Window {
+  // @ts-ignore: decorator
+  @inline get inputSize(): i32 {
+    return sizeof<T>();
+  }
+  // @ts-ignore: decorator
+  @inline run(from: usize, to: usize, rows: i32, columns: i32, counted: i32, w: Windows): void {
+    const size = w.channels * sizeof<T>();
+    const rowStep = w.dilationY * w.width * size;
+    const tapStep = w.dilationX * size;
+    const lo = sizeof<T>() == 2 ? i16x8.splat(<i16>w.lo) : i8x16.splat(<i8>w.lo);
+    const hi = sizeof<T>() == 2 ? i16x8.splat(<i16>w.hi) : i8x16.splat(<i8>w.hi);
+    let at: i32 = 0;
+    for (; at + 16 <= size; at += 16) {
+      let largest = lo;
+      for (let row: i32 = 0, line = from + at; row < rows; row++, line += rowStep) {
+        for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) {
+          largest = max16<T>(largest, v128.load(tap));
+        }
+      }
+      v128.store(to + at, min16<T>(largest, hi));
+    }
+    for (; at < <i32>size; at += sizeof<T>()) {
+      let largest = <T>w.lo;
+      for (let row: i32 = 0, line = from + at; row < rows; row++, line += rowStep) {
+        for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) {
+          largest = max(largest, load<T>(tap));
+        }
+      }
+      store<T>(to + at, min(largest, <T>w.hi));
+    }
+  }
+}
+
+/** sum / count of codes, rounded half away from zero: exact, for float64 quotients of int32 do not round up to an integer. */
+// @ts-ignore: decorator
+@inline
+function meanAway4(sum: v128, count: i32): v128 {
+  const magnitude = i32x4.add(i32x4.abs(sum), i32x4.splat(count >> 1));
+  const divisor = f64x2.splat(<f64>count);
+  const low = i32x4.trunc_sat_f64x2_u_zero(f64x2.div(f64x2.convert_low_i32x4_u(magnitude), divisor));
+  const upper = v128.shuffle<i64>(magnitude, magnitude, 1, 1);
+  const high = i32x4.trunc_sat_f64x2_u_zero(f64x2.div(f64x2.convert_low_i32x4_u(upper), divisor));
+  const sign = i32x4.shr_s(sum, 31);
+  return i32x4.sub(v128.xor(v128.shuffle<i64>(low, high, 0, 2), sign), sign);
+}
+
+/** Four sums of codes as four codes of the result. */
+// @ts-ignore: decorator
+@inline
+function mean4(sum: v128, taps: i32, counted: i32, w: Windows): v128 {
+  if (w.arithmetic != ARITHMETIC_ONNX) {
+    const mean = meanAway4(sum, max(counted, 1));
+    return i32x4.min_s(i32x4.max_s(mean, i32x4.splat(w.lo)), i32x4.splat(w.hi));
+  }
+  const steps = f32x4.convert_i32x4_s(i32x4.sub(sum, i32x4.splat(taps * w.inputZero)));
+  const scaled = f32x4.mul(steps, f32x4.splat(w.multiplier));
+  const mean = f32x4.div(scaled, f32x4.splat(<f32>max(counted, 1)));
+  const lo = f32x4.splat(<f32>(w.lo - w.outputZero));
+  const hi = f32x4.splat(<f32>(w.hi - w.outputZero));
+  return i32x4.sub(f32x4.add(clamp4(mean, lo, hi), roundingMagic()), i32x4.splat(MAGIC_BITS - w.outputZero));
+}
+
+/** Codes that are clamped already as bytes or 16-bit words: their low bits, whatever their sign. */
+// @ts-ignore: decorator
+@inline
+function storeLow4(to: usize, codes: v128, bytes: i32): void {
+  if (bytes == 1) storeCodes4<u8>(to, v128.and(codes, i32x4.splat(0xff)));
+  else storeCodes4<u16>(to, v128.and(codes, i32x4.splat(0xffff)));
+}
+
+/** The mean of a window's codes; of a window without taps the code of 0. */
+export class Mean<T> extends Window {
+  // @ts-ignore: decorator
+  @inline get inputSize(): i32 {
+    return sizeof<T>();
+  }
+  // @ts-ignore: decorator
+  @inline run(from: usize, to: usize, rows: i32, columns: i32, counted: i32, w: Windows): void {
+    const rowStep = w.dilationY * w.width * w.channels * sizeof<T>();
+    const tapStep = w.dilationX * w.channels * sizeof<T>();
+    const taps = rows * columns;
+    const bytes = w.outputBytes;
+    let channel: i32 = 0;
+    for (; channel + 16 <= w.channels; channel += 16) {
+      let a = i32x4.splat(0);
+      let b = a;
+      let c = a;
+      let d = a;
+      for (let row: i32 = 0, line = from + channel * sizeof<T>(); row < rows; row++, line += rowStep) {
+        for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) {
+          a = i32x4.add(a, loadCodes4<T>(tap));
+          b = i32x4.add(b, loadCodes4<T>(tap + 4 * sizeof<T>()));
+          c = i32x4.add(c, loadCodes4<T>(tap + 8 * sizeof<T>()));
+          d = i32x4.add(d, loadCodes4<T>(tap + 12 * sizeof<T>()));
+        }
+      }
+      const at = to + channel * bytes;
+      storeLow4(at, mean4(a, taps, counted, w), bytes);
+      storeLow4(at + 4 * bytes, mean4(b, taps, counted, w), bytes);
+      storeLow4(at + 8 * bytes, mean4(c, taps, counted, w), bytes);
+      storeLow4(at + 12 * bytes, mean4(d, taps, counted, w), bytes);
+    }
+    for (; channel < w.channels; channel++) {
+      let sum: i32 = 0;
+      for (let row: i32 = 0, line = from + channel * sizeof<T>(); row < rows; row++, line += rowStep) {
+        for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) sum += <i32>load<T>(tap);
+      }
+      const code = i32x4.extract_lane(mean4(i32x4.splat(sum), taps, counted, w), 0);
+      if (bytes == 1) store<u8>(to + channel, <u8>code);
+      else store<u16>(to + channel * 2, <u16>code);
+    }
+  }
+}
