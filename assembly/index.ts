@@ -13,6 +13,8 @@ import { Fake } from "./fake";
 import { Extremes } from "./measure";
 import { decodeMany, encodeMany, Minifloat } from "./minifloat";
 import { Largest, Mean, poolRows } from "./pool";
+import { largestMany, sumMany } from "./reduce";
+import { blendRow } from "./resize";
 import { walk } from "./walk";
 
 export * from "./abi";
@@ -28,6 +30,8 @@ export { encode_f32_e8m0 } from "./minifloat";
 export { pack_u8, unpack_u8 } from "./pack";
 export { dot_u8_i8_i32_relaxed } from "./probe";
 export { round_f32_stochastic } from "./random";
+export { rescale_i64_i32_onnx, rescale_i64_i32_tflite } from "./reduce";
+export { resize_nearest } from "./resize";
 export { error_f32_f64_float, error_f32_f64_integer } from "./search";
 
 /** q = clamp(round(x / s) + z, lo, hi) as i8. */
@@ -163,4 +167,76 @@ export function pool_u8_mean(x: usize, y: usize, windows: usize, first: i32, row
 /** Average pooling, as pool_i16_i16_max, to codes of `outputBytes` bytes; at most 2^15 - 1 taps a window. */
 export function pool_i16_mean(x: usize, y: usize, windows: usize, first: i32, rows: i32, pixel: i32): void {
   poolRows<Mean<i16>>(x, y, windows, first, rows, pixel);
+}
+
+/** Adds the sums over the rows of [outer, rows, inner] to [outer, inner]. */
+export function sum_i8_i64(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
+  sumMany<i8>(x, sums, outer, rows, inner);
+}
+
+/** Adds the sums over the rows of [outer, rows, inner] to [outer, inner]. */
+export function sum_u8_i64(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
+  sumMany<u8>(x, sums, outer, rows, inner);
+}
+
+/** Adds the sums over the rows of [outer, rows, inner] to [outer, inner]. */
+export function sum_i16_i64(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
+  sumMany<i16>(x, sums, outer, rows, inner);
+}
+
+/** Raises [outer, inner] to the largest codes over the rows of [outer, rows, inner]; with flip -1 lowers it to the least. */
+export function largest_i8_i8(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
+  largestMany<i8>(x, y, outer, rows, inner, flip);
+}
+
+/** Raises [outer, inner] to the largest codes over the rows of [outer, rows, inner]; with flip -1 lowers it to the least. */
+export function largest_u8_u8(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
+  largestMany<u8>(x, y, outer, rows, inner, flip);
+}
+
+/** Raises [outer, inner] to the largest codes over the rows of [outer, rows, inner]; with flip -1 lowers it to the least. */
+export function largest_i16_i16(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
+  largestMany<i16>(x, y, outer, rows, inner, flip);
+}
+
+/** A row of a bilinear resize from the rows above and below it; `columns` points to a Column (resize.ts) for each pixel. */
+export function resize_i8_i8_bilinear(
+  above: usize,
+  below: usize,
+  y: usize,
+  columns: usize,
+  width: i32,
+  channels: i32,
+  down: f32,
+  arithmetic: i32,
+): void {
+  blendRow<i8>(above, below, y, columns, width, channels, down, arithmetic);
+}
+
+/** A row of a bilinear resize from the rows above and below it; `columns` points to a Column (resize.ts) for each pixel. */
+export function resize_u8_u8_bilinear(
+  above: usize,
+  below: usize,
+  y: usize,
+  columns: usize,
+  width: i32,
+  channels: i32,
+  down: f32,
+  arithmetic: i32,
+): void {
+  blendRow<u8>(above, below, y, columns, width, channels, down, arithmetic);
+}
+
+/** A row of a bilinear resize from the rows above and below it; `columns` points to a Column (resize.ts) for each pixel. */
+export function resize_i16_i16_bilinear(
+  above: usize,
+  below: usize,
+  y: usize,
+  columns: usize,
+  width: i32,
+  channels: i32,
+  down: f32,
+  arithmetic: i32,
+): void {
+  blendRow<i16>(above, below, y, columns, width, channels, down, arithmetic);
 }

@@ -1,7 +1,7 @@
 // Pooling windows over one image [height, width, channels], several channels at once (docs/math.md, equations 40 to 42).
 
 import { ARITHMETIC_ONNX } from "./abi";
-import { clamp4, loadCodes4, MAGIC_BITS, roundingMagic, storeCodes4 } from "./lanes";
+import { clamp4, loadCodes4, MAGIC_BITS, maxCodes, minCodes, roundingMagic, storeCodes4 } from "./lanes";
 
 /** The windows over an image, and what a mean becomes: 32-bit fields in memory, in this order. */
 @unmanaged
@@ -87,20 +87,6 @@ export function poolRows<S extends Window>(
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function max16<T>(a: v128, b: v128): v128 {
-  if (sizeof<T>() == 2) return i16x8.max_s(a, b);
-  return isSigned<T>() ? i8x16.max_s(a, b) : i8x16.max_u(a, b);
-}
-
-// @ts-ignore: decorator
-@inline
-function min16<T>(a: v128, b: v128): v128 {
-  if (sizeof<T>() == 2) return i16x8.min_s(a, b);
-  return isSigned<T>() ? i8x16.min_s(a, b) : i8x16.min_u(a, b);
-}
-
 /** The largest code of a window, clamped; of a window without taps the least code. */
 export class Largest<T> extends Window {
   // @ts-ignore: decorator
@@ -119,10 +105,10 @@ export class Largest<T> extends Window {
       let largest = lo;
       for (let row: i32 = 0, line = from + at; row < rows; row++, line += rowStep) {
         for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) {
-          largest = max16<T>(largest, v128.load(tap));
+          largest = maxCodes<T>(largest, v128.load(tap));
         }
       }
-      v128.store(to + at, min16<T>(largest, hi));
+      v128.store(to + at, minCodes<T>(largest, hi));
     }
     for (; at < <i32>size; at += sizeof<T>()) {
       let largest = <T>w.lo;

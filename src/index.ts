@@ -19,6 +19,18 @@ export {
 } from "./tensor/pool.ts";
 export { dequantize, fakeQuantize, type QuantizeOptions, quantize, requantize } from "./tensor/quantize.ts";
 export type { Range } from "./tensor/range.ts";
+export {
+  type AxesOptions,
+  globalAveragePool,
+  globalMaxPool,
+  type ReduceMeanOptions,
+  type ReduceSumOptions,
+  reduceMax,
+  reduceMean,
+  reduceMin,
+  reduceSum,
+} from "./tensor/reduce.ts";
+export { type ResizeOptions, resize } from "./tensor/resize.ts";
 export type { Arithmetic, Clamp, ResultOptions } from "./tensor/result.ts";
 export type { QTensor, Tensor } from "./tensor/tensor.ts";
 export { ready, type Tier, tier, useTier } from "./wasm/kernels.ts";

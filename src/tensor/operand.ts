@@ -3,7 +3,7 @@
 import { rangeError } from "../check.ts";
 import type { IntegerFormat } from "../formats.ts";
 import type { CodeRange } from "../quantizer.ts";
-import { OPERAND_FORMATS } from "./result.ts";
+import { OPERAND_FORMATS, type Result, type ResultOptions, resultOf } from "./result.ts";
 import { checkTensor, codeBytes, type QTensor } from "./tensor.ts";
 
 /** A checked operand. */
@@ -45,4 +45,10 @@ export function withCodes(x: QTensor, shape: readonly number[], data: QTensor["d
     ...(bits !== undefined && { bits }),
     ...(narrow !== undefined && { narrow }),
   };
+}
+
+/** What a result is, by default with the parameters of the input. */
+export function resultLike(options: Partial<ResultOptions>, input: Operand): Result {
+  const zero = options.format === undefined || options.format === input.codes.name ? input.zero : 0;
+  return resultOf({ ...options, scale: options.scale ?? input.scale, zero: options.zero ?? zero }, input.codes);
 }

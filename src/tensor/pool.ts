@@ -2,7 +2,7 @@
 
 import { checkFlag, checkInteger, checkOptions, conflict, rangeError, typeError } from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
-import { checkOperand, type Operand, withCodes } from "./operand.ts";
+import { checkOperand, type Operand, resultLike, withCodes } from "./operand.ts";
 import { ARITHMETIC_CONSTANTS, type Clamp, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
 
@@ -165,12 +165,6 @@ function refuseForTflite(options: AveragePoolOptions, input: Operand, result: Re
   if (result.zero !== input.zero) throw conflict("zero", "arithmetic", why);
   if (options.countIncludePad)
     throw conflict("countIncludePad", "arithmetic", `"${result.arithmetic}" leaves pads out`);
-}
-
-/** What a result is, by default with the parameters of the input. */
-export function resultLike(options: Partial<ResultOptions>, input: Operand): Result {
-  const zero = options.format === undefined || options.format === input.codes.name ? input.zero : 0;
-  return resultOf({ ...options, scale: options.scale ?? input.scale, zero: options.zero ?? zero }, input.codes);
 }
 
 /**

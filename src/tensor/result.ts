@@ -41,7 +41,8 @@ export interface Result {
   readonly arithmetic: Arithmetic;
 }
 
-const ARITHMETICS = ["onnx", "tflite", "tflite-single"] as const;
+/** The names of all arithmetics. */
+export const ARITHMETICS = ["onnx", "tflite", "tflite-single"] as const;
 
 /** The ABI constant of an arithmetic's name. */
 export const ARITHMETIC_CONSTANTS = {

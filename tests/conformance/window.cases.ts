@@ -2,7 +2,16 @@
 // TensorFlow Lite's kernels, as plain objects, and the tests that hold an implementation to them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertCount, decodeFloat32, jsonFiles, readJson, type StoredOperation, type StoredTensor, skip, tensorNumbers } from "./data.ts";
+import {
+  assertCount,
+  decodeFloat32,
+  jsonFiles,
+  readJson,
+  type StoredOperation,
+  type StoredTensor,
+  skip,
+  tensorNumbers,
+} from "./data.ts";
 import { assertSame } from "./formats.cases.ts";
 
 export interface Quantized {
@@ -53,7 +62,10 @@ function contributed(operation: StoredOperation & { tolerance_lsb?: number }): W
   const images = operation.op.includes("Pool");
   const tensor = (stored: StoredTensor, s?: StoredTensor, z?: StoredTensor): Quantized => {
     const [shape, codes] = [stored.shape, tensorNumbers(stored)];
-    const parameters = { scale: decodeFloat32(s?.data ?? "")[0] as number, zero: tensorNumbers(z as StoredTensor)[0] as number };
+    const parameters = {
+      scale: decodeFloat32(s?.data ?? "")[0] as number,
+      zero: tensorNumbers(z as StoredTensor)[0] as number,
+    };
     return { format: stored.dtype, ...(images ? transposed(shape, codes) : { shape, codes }), ...parameters };
   };
   return {
@@ -82,7 +94,10 @@ function tfliteCases(op: string, file: string): WindowCase[] {
   const rounded = [{ ...common, name, parameters, expected: tensor(each.outputs[0] as TfliteTensor) }];
   const single = each.outputs_single_rounding?.[0];
   if (!single) return rounded;
-  return [...rounded, { ...common, name: `${name}, rounded once`, parameters: { ...parameters, single: true }, expected: tensor(single) }];
+  return [
+    ...rounded,
+    { ...common, name: `${name}, rounded once`, parameters: { ...parameters, single: true }, expected: tensor(single) },
+  ];
 }
 
 const CONTRIBUTED = ["QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearSoftmax"];
@@ -101,7 +116,9 @@ const COUNTS: Record<string, number> = {
 
 function windowCases(): WindowCase[] {
   return [
-    ...CONTRIBUTED.flatMap((op) => jsonFiles("ort-contrib", op).map((file) => contributed(readJson("ort-contrib", op, file)))),
+    ...CONTRIBUTED.flatMap((op) =>
+      jsonFiles("ort-contrib", op).map((file) => contributed(readJson("ort-contrib", op, file))),
+    ),
     ...TFLITE.flatMap((op) => jsonFiles("tflite", "kernels", op).flatMap((file) => tfliteCases(op, file))),
   ];
 }
