@@ -140,23 +140,25 @@ function meanAway4(sum: v128, count: i32): v128 {
 @inline
 function mean4(sum: v128, taps: i32, counted: i32, w: Windows): v128 {
   if (w.arithmetic != ARITHMETIC_ONNX) {
-    const mean = meanAway4(sum, max(counted, 1));
+    const mean = meanAway4(sum, counted);
     return i32x4.min_s(i32x4.max_s(mean, i32x4.splat(w.lo)), i32x4.splat(w.hi));
   }
   const steps = f32x4.convert_i32x4_s(i32x4.sub(sum, i32x4.splat(taps * w.inputZero)));
   const scaled = f32x4.mul(steps, f32x4.splat(w.multiplier));
-  const mean = f32x4.div(scaled, f32x4.splat(<f32>max(counted, 1)));
+  const mean = f32x4.div(scaled, f32x4.splat(<f32>counted));
   const lo = f32x4.splat(<f32>(w.lo - w.outputZero));
   const hi = f32x4.splat(<f32>(w.hi - w.outputZero));
   return i32x4.sub(f32x4.add(clamp4(mean, lo, hi), roundingMagic()), i32x4.splat(MAGIC_BITS - w.outputZero));
 }
 
-/** Codes that are clamped already as bytes or 16-bit words: their low bits, whatever their sign. */
-// @ts-ignore: decorator
-@inline
-function storeLow4(to: usize, codes: v128, bytes: i32): void {
-  if (bytes == 1) storeCodes4<u8>(to, v128.and(codes, i32x4.splat(0xff)));
-  else storeCodes4<u16>(to, v128.and(codes, i32x4.splat(0xffff)));
+/** The means of four sums (`count` 4) or of the first (`count` 1) as codes: their low bits, whatever their sign. Not inlined: for size. */
+function storeMeans(to: usize, count: i32, sum: v128, taps: i32, counted: i32, w: Windows): void {
+  const codes = mean4(sum, taps, max(counted, 1), w);
+  if (w.outputBytes == 1) {
+    if (count == 4) storeCodes4<u8>(to, v128.and(codes, i32x4.splat(0xff)));
+    else store<u8>(to, <u8>i32x4.extract_lane(codes, 0));
+  } else if (count == 4) storeCodes4<u16>(to, v128.and(codes, i32x4.splat(0xffff)));
+  else store<u16>(to, <u16>i32x4.extract_lane(codes, 0));
 }
 
 /** The mean of a window's codes; of a window without taps the code of 0. */
@@ -186,19 +188,17 @@ export class Mean<T> extends Window {
         }
       }
       const at = to + channel * bytes;
-      storeLow4(at, mean4(a, taps, counted, w), bytes);
-      storeLow4(at + 4 * bytes, mean4(b, taps, counted, w), bytes);
-      storeLow4(at + 8 * bytes, mean4(c, taps, counted, w), bytes);
-      storeLow4(at + 12 * bytes, mean4(d, taps, counted, w), bytes);
+      storeMeans(at, 4, a, taps, counted, w);
+      storeMeans(at + 4 * bytes, 4, b, taps, counted, w);
+      storeMeans(at + 8 * bytes, 4, c, taps, counted, w);
+      storeMeans(at + 12 * bytes, 4, d, taps, counted, w);
     }
     for (; channel < w.channels; channel++) {
       let sum: i32 = 0;
       for (let row: i32 = 0, line = from + channel * sizeof<T>(); row < rows; row++, line += rowStep) {
         for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) sum += <i32>load<T>(tap);
       }
-      const code = i32x4.extract_lane(mean4(i32x4.splat(sum), taps, counted, w), 0);
-      if (bytes == 1) store<u8>(to + channel, <u8>code);
-      else store<u16>(to + channel * 2, <u16>code);
+      storeMeans(to + channel * bytes, 1, i32x4.splat(sum), taps, counted, w);
     }
   }
 }

@@ -54,7 +54,7 @@ function sum4<T>(x: usize, sums: usize, rows: i32, step: usize): void {
 function sumColumns<T>(x: usize, sums: usize, rows: i32, inner: i32): void {
   const step = <usize>inner * sizeof<T>();
   const most = sizeof<T>() == 1 ? ROWS_8 : ROWS_16;
-  for (let row: i32 = 0; row < rows; row += most, x += most * step) {
+  for (let row: i32 = 0; row < rows; row += most, x += <usize>most * step) {
     const count = min(most, rows - row);
     let i: i32 = 0;
     if (sizeof<T>() == 1) for (; i + 16 <= inner; i += 16) sum16<T>(x + i, sums + ((<usize>i) << 3), count, step);
@@ -103,7 +103,7 @@ export function sumMany<T>(x: usize, sums: usize, outer: i32, rows: i32, inner: 
 }
 
 /** The largest code of n >= 0 neighbours and `largest`, all of them with the bits of `flip` turned. */
-function largestOfRow<T>(x: usize, n: i32, largest: T, flip: T): T {
+export function largestOfRow<T>(x: usize, n: i32, largest: T, flip: T): T {
   const width: i32 = 16 / sizeof<T>();
   const turn = sizeof<T>() == 2 ? i16x8.splat(<i16>flip) : i8x16.splat(<i8>flip);
   let i: i32 = 0;

@@ -40,9 +40,7 @@ function rounded(low: v128, high: v128): v128 {
   return v128.shuffle<i32>(i64x2.shr_u(first, 20), i64x2.shr_u(second, 20), 0, 2, 4, 6);
 }
 
-/** Four codes of a result from the codes around it: a, b above and c, d below, each left and right. */
-// @ts-ignore: decorator
-@inline
+/** Four codes of a result from the codes around it: a, b above and c, d below, each left and right. Not inlined: for size. */
 function blend4(a: v128, b: v128, c: v128, d: v128, across: f32, down: f32, arithmetic: i32): v128 {
   if (arithmetic == ARITHMETIC_ONNX) {
     const s = f32x4.splat(<f32>1 - across);

@@ -9,6 +9,7 @@ export {
   type QuantizationError,
   quantizationError,
 } from "./tensor/error.ts";
+export { type LayerNormOptions, layerNorm } from "./tensor/normalize.ts";
 export { type ObservedRangeOptions, Observer, type ObserverState, observe } from "./tensor/observe.ts";
 export {
   type AveragePoolOptions,
@@ -32,5 +33,6 @@ export {
 } from "./tensor/reduce.ts";
 export { type ResizeOptions, resize } from "./tensor/resize.ts";
 export type { Arithmetic, Clamp, ResultOptions } from "./tensor/result.ts";
+export { logSoftmax, type SoftmaxOptions, softmax } from "./tensor/softmax.ts";
 export type { QTensor, Tensor } from "./tensor/tensor.ts";
 export { ready, type Tier, tier, useTier } from "./wasm/kernels.ts";
