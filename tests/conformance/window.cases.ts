@@ -123,6 +123,19 @@ function windowCases(): WindowCase[] {
   ];
 }
 
+/**
+ * TensorFlow Lite's pads (top, left, bottom, right) of a pooling case, from the shapes: the file of one case with padding
+ * SAME says "valid".
+ */
+export function padsOf({ input, expected, parameters }: WindowCase): [number, number, number, number] {
+  const total = (axis: 1 | 2, letter: "h" | "w") => {
+    const [stride, filter] = [parameters[`stride_${letter}`], parameters[`filter_${letter}`]] as [number, number];
+    return Math.max(((expected.shape[axis] as number) - 1) * stride + filter - (input.shape[axis] as number), 0);
+  };
+  const [down, across] = [total(1, "h"), total(2, "w")];
+  return [down >> 1, across >> 1, down - (down >> 1), across - (across >> 1)];
+}
+
 /** By operator: the result's codes, channels last. */
 export type WindowImplementation = Record<string, (each: WindowCase) => ArrayLike<number>>;
 
