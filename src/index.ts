@@ -12,9 +12,13 @@ export {
 export { type LayerNormOptions, layerNorm } from "./tensor/normalize.ts";
 export { type ObservedRangeOptions, Observer, type ObserverState, observe } from "./tensor/observe.ts";
 export {
+  type AveragePool1dOptions,
   type AveragePoolOptions,
+  averagePool1d,
   averagePool2d,
+  type MaxPool1dOptions,
   type MaxPoolOptions,
+  maxPool1d,
   maxPool2d,
   type WindowOptions,
 } from "./tensor/pool.ts";

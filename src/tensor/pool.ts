@@ -167,6 +167,52 @@ function refuseForTflite(options: AveragePoolOptions, input: Operand, result: Re
     throw conflict("countIncludePad", "arithmetic", `"${result.arithmetic}" leaves pads out`);
 }
 
+/** The same options along one axis. */
+type Along<O extends WindowOptions> = Omit<O, "kernel" | "strides" | "pads" | "dilations"> & {
+  readonly kernel: number;
+  /** Default 1. */
+  readonly strides?: number;
+  /** Default none. */
+  readonly pads?: readonly [before: number, after: number];
+  /** Default 1. */
+  readonly dilations?: number;
+};
+
+/** Options of {@link maxPool1d}. */
+export type MaxPool1dOptions = Along<MaxPoolOptions>;
+
+/** Options of {@link averagePool1d}. */
+export type AveragePool1dOptions = Along<AveragePoolOptions>;
+
+/** Pools [n, w, c] as [n, 1, w, c]. */
+function poolAlong<O extends WindowOptions>(
+  x: QTensor,
+  given: Along<O>,
+  keys: readonly string[],
+  of: string,
+  pool2d: (x: QTensor, options: O) => QTensor,
+): QTensor {
+  const { kernel, strides = 1, pads = [0, 0], dilations = 1, ...rest } = checkOptions(given, keys, of);
+  checkOperand(x, "x");
+  if (x.shape.length !== 3) throw rangeError("x.shape", "[n, w, c]", x.shape);
+  for (const [name, value] of Object.entries({ kernel, strides, dilations })) checkInteger(value, 1, 2 ** 31 - 1, name);
+  const [before, after] = checkExtents(pads, 2, 0, "pads");
+  const [n, w, c] = x.shape as [number, number, number];
+  const along = { kernel: [1, kernel], strides: [1, strides], pads: [0, before, 0, after], dilations: [1, dilations] };
+  const y = pool2d({ ...x, shape: [n, 1, w, c] }, { ...rest, ...along } as unknown as O);
+  return { ...y, shape: [n, y.shape[2] as number, c] };
+}
+
+/** {@link maxPool2d} along one axis: [n, w, c] -> [n, ow, c]. */
+export function maxPool1d(x: QTensor, options: MaxPool1dOptions): QTensor {
+  return poolAlong(x, options, MAX_KEYS, "maxPool1d", maxPool2d);
+}
+
+/** {@link averagePool2d} along one axis: [n, w, c] -> [n, ow, c]. */
+export function averagePool1d(x: QTensor, options: AveragePool1dOptions): QTensor {
+  return poolAlong(x, options, AVERAGE_KEYS, "averagePool1d", averagePool2d);
+}
+
 /**
  * The mean of every window. `"onnx"` dequantizes, averages and quantizes in the order of equation 41; `"tflite"` divides the
  * sum of codes and keeps scale, zero and format (equation 42). A window that lies on pads alone has the code of 0.

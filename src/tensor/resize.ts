@@ -167,12 +167,14 @@ export function resize(x: QTensor, given: ResizeOptions): QTensor {
     Math.floor(BAND / input.bytes / (1 + Math.max(outLine, (line * height) / (outHeight || 1)))),
     1,
   );
+  if (data.length === 0) return withCodes(x, shape, data);
   const { arena } = engine();
   for (let image = 0; image < n; image++) {
     for (let first = 0; first < outHeight; first += band) {
       const rows = down.slice(first, first + band);
-      const from = Math.min(...rows.map(({ lower }) => lower));
-      const till = Math.max(...rows.map(({ upper }) => upper)) + 1;
+      // places only ever go up
+      const from = (rows[0] as Source).lower;
+      const till = (rows.at(-1) as Source).upper + 1;
       const place = (image * outHeight + first) * outLine;
       arena.scope(() => {
         const at = arena.copy(x.data.subarray((image * height + from) * line, (image * height + till) * line));
