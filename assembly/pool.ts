@@ -27,11 +27,12 @@ export class Windows {
   /** Least and largest code of the result. */
   lo: i32;
   hi: i32;
-  // of a mean only: bytes of an output code, zeros of input and output, input scale / output scale, arithmetic
+  // of a mean only: bytes of an output code, zeros and scales of input and output, arithmetic
   outputBytes: i32;
   inputZero: i32;
   outputZero: i32;
-  multiplier: f32;
+  inputScale: f32;
+  outputScale: f32;
   arithmetic: i32;
 }
 
@@ -144,8 +145,7 @@ function mean4(sum: v128, taps: i32, counted: i32, w: Windows): v128 {
     return i32x4.min_s(i32x4.max_s(mean, i32x4.splat(w.lo)), i32x4.splat(w.hi));
   }
   const steps = f32x4.convert_i32x4_s(i32x4.sub(sum, i32x4.splat(taps * w.inputZero)));
-  const scaled = f32x4.mul(steps, f32x4.splat(w.multiplier));
-  const mean = f32x4.div(scaled, f32x4.splat(<f32>counted));
+  const mean = f32x4.mul(steps, f32x4.splat(w.inputScale / (w.outputScale * <f32>counted)));
   const lo = f32x4.splat(<f32>(w.lo - w.outputZero));
   const hi = f32x4.splat(<f32>(w.hi - w.outputZero));
   return i32x4.sub(f32x4.add(clamp4(mean, lo, hi), roundingMagic()), i32x4.splat(MAGIC_BITS - w.outputZero));

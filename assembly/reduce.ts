@@ -154,21 +154,20 @@ export function largestMany<T>(x: usize, y: usize, outer: i32, rows: i32, inner:
   }
 }
 
-/** clamp(round(fl(fl(sum - offset) multiplier) / divisor) + zero), every step in float32, round half to even. */
+/** clamp(round(fl(fl(sum - offset) multiplier)) + zero), every step in float32, round half to even. */
 export function rescale_i64_i32_onnx(
   sums: usize,
   y: usize,
   n: i32,
   offset: i64,
   multiplier: f32,
-  divisor: f32,
   zero: i32,
   lo: i32,
   hi: i32,
 ): void {
   for (let i: i32 = 0; i < n; i++) {
     const steps = <f32>(load<i64>(sums + ((<usize>i) << 3)) - offset);
-    const code = nearest((steps * multiplier) / divisor);
+    const code = nearest(steps * multiplier);
     store<i32>(y + ((<usize>i) << 2), <i32>min(max(code, <f32>(lo - zero)), <f32>(hi - zero)) + zero);
   }
 }

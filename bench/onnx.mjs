@@ -9,6 +9,7 @@ const TYPES = new Map([
   [Int8Array, 3],
 ]);
 const INT_ATTRIBUTE = 2;
+const INTS_ATTRIBUTE = 7;
 
 function varint(value) {
   const bytes = [];
@@ -38,15 +39,19 @@ function valueInfo({ name, type, shape }) {
   return message(field(1, name), field(2, field(1, message(field(1, TYPES.get(type)), field(2, message(...dims))))));
 }
 
-function node(op, inputs, outputs, attributes) {
-  const fields = Object.entries(attributes).map(([name, value]) =>
-    field(5, message(field(1, name), field(3, value), field(20, INT_ATTRIBUTE))),
-  );
+function attribute(name, value) {
+  if (typeof value === "number") return message(field(1, name), field(3, value), field(20, INT_ATTRIBUTE));
+  return message(field(1, name), ...value.map((each) => field(8, each)), field(20, INTS_ATTRIBUTE));
+}
+
+function node(op, inputs, outputs, attributes, domain) {
+  const fields = Object.entries(attributes).map(([name, value]) => field(5, attribute(name, value)));
   return message(
     ...inputs.map((name) => field(1, name)),
     ...outputs.map((name) => field(2, name)),
     field(4, op),
     ...fields,
+    field(7, domain),
   );
 }
 
@@ -55,9 +60,10 @@ function node(op, inputs, outputs, attributes) {
  * @param input { name, type (an array class), shape }
  * @param outputs the same of each output
  * @param constants { name: { data, shape } } in the order of the node's further inputs
- * @param attributes integers by name
+ * @param attributes integers and arrays of them by name
+ * @param domain "" is ONNX's own
  */
-export function oneNode(op, { input, outputs, constants = {}, attributes = {} }) {
+export function oneNode(op, { input, outputs, constants = {}, attributes = {}, domain = "" }) {
   const names = [input.name, ...Object.keys(constants)];
   const graph = message(
     field(
@@ -67,6 +73,7 @@ export function oneNode(op, { input, outputs, constants = {}, attributes = {} })
         names,
         outputs.map((output) => output.name),
         attributes,
+        domain,
       ),
     ),
     field(2, op),
@@ -74,7 +81,7 @@ export function oneNode(op, { input, outputs, constants = {}, attributes = {} })
     field(11, valueInfo(input)),
     ...outputs.map((output) => field(12, valueInfo(output))),
   );
-  return Uint8Array.from(
-    message(field(1, IR_VERSION), field(8, message(field(1, ""), field(2, OPSET))), field(7, graph)),
-  );
+  const opsets = [field(8, message(field(1, ""), field(2, OPSET)))];
+  if (domain !== "") opsets.push(field(8, message(field(1, domain), field(2, 1))));
+  return Uint8Array.from(message(field(1, IR_VERSION), ...opsets, field(7, graph)));
 }

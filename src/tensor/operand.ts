@@ -52,3 +52,10 @@ export function resultLike(options: Partial<ResultOptions>, input: Operand): Res
   const zero = options.format === undefined || options.format === input.codes.name ? input.zero : 0;
   return resultOf({ ...options, scale: options.scale ?? input.scale, zero: options.zero ?? zero }, input.codes);
 }
+
+/** Equation 41's M: what the steps of `count` values are multiplied by. */
+export function multiplierOf(input: Operand, scale: number, count: number): number {
+  const multiplier = Math.fround(input.scale / Math.fround(scale * count));
+  if (multiplier < Infinity) return multiplier;
+  throw rangeError("scale", "a scale by which x's can be divided in float32", scale);
+}

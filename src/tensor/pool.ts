@@ -2,7 +2,7 @@
 
 import { checkFlag, checkInteger, checkOptions, conflict, rangeError, typeError } from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
-import { checkOperand, type Operand, resultLike, withCodes } from "./operand.ts";
+import { checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
 import { ARITHMETIC_CONSTANTS, type Clamp, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
 
@@ -91,9 +91,18 @@ function windowsOf([y, x]: readonly [Axis, Axis], channels: number, input: Opera
     ...(mean?.countIncludePad
       ? [y.extent + y.after, x.extent + x.after, -y.before, -x.before]
       : [y.extent, x.extent, 0, 0]),
-    ...[result.range.lo, result.range.hi, codeBytes(result.codes), input.zero, result.zero, 0, mean?.arithmetic ?? 0],
+    ...[
+      result.range.lo,
+      result.range.hi,
+      codeBytes(result.codes),
+      input.zero,
+      result.zero,
+      0,
+      0,
+      mean?.arithmetic ?? 0,
+    ],
   );
-  new Float32Array(fields.buffer)[fields.length - 2] = input.scale / result.scale;
+  new Float32Array(fields.buffer).set([input.scale, result.scale], fields.length - 3);
   return fields;
 }
 
@@ -230,6 +239,7 @@ export function averagePool2d(x: QTensor, given: AveragePoolOptions): QTensor {
   if (taps > most) throw rangeError("kernel", `at most ${most} values a window of ${input.codes.name}`, taps);
   const result = resultLike(options, input);
   refuseForTflite(options, input, result);
+  multiplierOf(input, result.scale, 1); // of one value: that of more is smaller
   const { kernels } = engine();
   const arithmetic = kernels[ARITHMETIC_CONSTANTS[result.arithmetic]].value;
   const mean = { countIncludePad: options.countIncludePad ?? false, arithmetic };

@@ -3,7 +3,7 @@
 import { checkAxis, checkFlag, checkOptions, rangeError, typeError } from "../check.ts";
 import { integerMultiplier } from "../quantizer.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
-import { checkOperand, type Operand, resultLike, withCodes } from "./operand.ts";
+import { checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
 
@@ -126,10 +126,9 @@ function rescaling({ kernels }: Engine, input: Operand, plan: Plan, result: Resu
   const { scale, zero, range, arithmetic } = result;
   const offset = BigInt(plan.count) * BigInt(input.zero);
   if (arithmetic === "onnx") {
-    const multiplier = Math.fround(input.scale / scale);
-    const divisor = isMean ? plan.count : 1;
+    const multiplier = multiplierOf(input, scale, isMean ? Math.max(plan.count, 1) : 1);
     return (sums, codes, n) =>
-      kernels.rescale_i64_i32_onnx(sums, codes, n, offset, multiplier, divisor, zero, range.lo, range.hi);
+      kernels.rescale_i64_i32_onnx(sums, codes, n, offset, multiplier, zero, range.lo, range.hi);
   }
   const most = Math.floor((2 ** 31 - 1) / (2 ** input.codes.bits - 1));
   if (plan.count > most) throw rangeError("axes", `at most ${most} values a sum with "${arithmetic}"`, plan.count);

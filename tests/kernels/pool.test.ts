@@ -61,9 +61,9 @@ function fieldsOf(w: Windows, channels: number, columns: number, outputBytes: nu
   const counted = w.countIncludePad ? [w.height + bottom, w.width + right, -top, -left] : [w.height, w.width, 0, 0];
   const fields = Int32Array.of(
     ...[w.height, w.width, channels, columns, ...w.kernel, ...w.strides, ...w.dilations, top, left, ...counted],
-    ...[w.lo, w.hi, outputBytes, w.zero, w.outputZero, 0, +w.tflite],
+    ...[w.lo, w.hi, outputBytes, w.zero, w.outputZero, 0, 0, +w.tflite],
   );
-  new Float32Array(fields.buffer)[fields.length - 2] = w.scale / w.outputScale;
+  new Float32Array(fields.buffer).set([w.scale, w.outputScale], fields.length - 3);
   return fields;
 }
 

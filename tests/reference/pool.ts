@@ -87,8 +87,8 @@ function quotientAway(sum: number, count: number): number {
 /** Equation 41: the mean of `count` values whose steps from zero add up to `steps`, before the clamp. */
 export function meanCode(steps: number, count: number, scale: number, outputScale: number, outputZero: number): number {
   const { fround } = Math;
-  const scaled = fround(fround(steps) * fround(scale / outputScale));
-  return roundHalfEven(fround(scaled / fround(count))) + outputZero;
+  const multiplier = fround(scale / fround(outputScale * count));
+  return roundHalfEven(fround(fround(steps) * multiplier)) + outputZero;
 }
 
 export function averagePool(given: MeanCase): { shape: number[]; codes: number[] } {

@@ -65,7 +65,7 @@ export function reduce(given: ReduceCase): number[] {
 }
 
 /** Equation 41 for one exact sum. */
-export function rescaleFloat(steps: bigint, multiplier: number, divisor: number): number {
+export function rescaleFloat(steps: bigint, multiplier: number): number {
   const { fround } = Math;
-  return roundHalfEven(fround(fround(fround(Number(steps)) * multiplier) / divisor));
+  return roundHalfEven(fround(fround(Number(steps)) * multiplier));
 }

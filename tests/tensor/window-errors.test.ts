@@ -124,6 +124,14 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
     'RangeError: "scale" expected more than the input\'s scale / 2^30, got 100000002004087730000',
   ],
   [
+    () => reduceSum(tensor([2], { scale: Float32Array.of(1e30) }), { scale: 1e-30 }),
+    'RangeError: "scale" expected a scale by which x\'s can be divided in float32, got 1.0000000031710769e-30',
+  ],
+  [
+    () => averagePool2d({ ...x, scale: Float32Array.of(1e30) }, { kernel, scale: 1e-30 }),
+    'RangeError: "scale" expected a scale by which x\'s can be divided in float32, got 1.0000000031710769e-30',
+  ],
+  [
     () => globalAveragePool(tensor([2, 3])),
     'RangeError: "x.shape" expected [n, ..., c] with an axis or more between, got [2, 3]',
   ],
