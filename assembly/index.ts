@@ -12,11 +12,9 @@ import { Dequantize, Divide, Multiply, Quantize } from "./affine";
 import { Fake } from "./fake";
 import { Extremes } from "./measure";
 import { decodeMany, encodeMany, Minifloat } from "./minifloat";
-import { normalizeRows } from "./normalize";
 import { Largest, Mean, poolRows } from "./pool";
 import { largestMany, sumMany } from "./reduce";
 import { blendRow } from "./resize";
-import { logSoftmaxRows, lookupRows } from "./softmax";
 import { walk } from "./walk";
 
 export * from "./abi";
@@ -34,7 +32,14 @@ export { dot_u8_i8_i32_relaxed } from "./probe";
 export { round_f32_stochastic } from "./random";
 export { rescale_i64_i32_onnx, rescale_i64_i32_tflite } from "./reduce";
 export { exp_f64_u32, exp_i16_u32_tflite, exp_i32_u32_tflite, inverse_i16 } from "./exponential";
-export { softmax_u32_f32, softmax_u32_i32_tflite, softmax_u32_i32_tflite16 } from "./softmax";
+export { normalize_f32_f32 } from "./normalize";
+export {
+  log_softmax_f32_f32,
+  lookup_f32_u32,
+  softmax_u32_f32,
+  softmax_u32_i32_tflite,
+  softmax_u32_i32_tflite16,
+} from "./softmax";
 export { resize_nearest } from "./resize";
 export { error_f32_f64_float, error_f32_f64_integer } from "./search";
 
@@ -243,76 +248,4 @@ export function resize_i16_i16_bilinear(
   arithmetic: i32,
 ): void {
   blendRow<i16>(above, below, y, columns, width, channels, down, arithmetic);
-}
-
-/** e = table[largest of the row - x], for rows of codes. */
-export function lookup_i8_u32(x: usize, e: usize, table: usize, rows: i32, depth: i32): void {
-  lookupRows<i8>(x, e, table, rows, depth);
-}
-
-/** y = step (x - largest of the row) - log(sum of e / 2^30), for rows of codes with the e of equation 47. */
-export function log_softmax_i8_f32(x: usize, e: usize, y: usize, rows: i32, depth: i32, step: f64): void {
-  logSoftmaxRows<i8>(x, e, y, rows, depth, step);
-}
-
-/** Layer normalization of rows of codes (normalize.ts): gamma and beta of `depth` float32, scale of the codes. */
-export function normalize_i8_f32(
-  x: usize,
-  y: usize,
-  gamma: usize,
-  beta: usize,
-  rows: i32,
-  depth: i32,
-  scale: f64,
-  epsilon: f64,
-): void {
-  normalizeRows<i8>(x, y, gamma, beta, rows, depth, scale, epsilon);
-}
-
-/** e = table[largest of the row - x], for rows of codes. */
-export function lookup_u8_u32(x: usize, e: usize, table: usize, rows: i32, depth: i32): void {
-  lookupRows<u8>(x, e, table, rows, depth);
-}
-
-/** y = step (x - largest of the row) - log(sum of e / 2^30), for rows of codes with the e of equation 47. */
-export function log_softmax_u8_f32(x: usize, e: usize, y: usize, rows: i32, depth: i32, step: f64): void {
-  logSoftmaxRows<u8>(x, e, y, rows, depth, step);
-}
-
-/** Layer normalization of rows of codes (normalize.ts): gamma and beta of `depth` float32, scale of the codes. */
-export function normalize_u8_f32(
-  x: usize,
-  y: usize,
-  gamma: usize,
-  beta: usize,
-  rows: i32,
-  depth: i32,
-  scale: f64,
-  epsilon: f64,
-): void {
-  normalizeRows<u8>(x, y, gamma, beta, rows, depth, scale, epsilon);
-}
-
-/** e = table[largest of the row - x], for rows of codes. */
-export function lookup_i16_u32(x: usize, e: usize, table: usize, rows: i32, depth: i32): void {
-  lookupRows<i16>(x, e, table, rows, depth);
-}
-
-/** y = step (x - largest of the row) - log(sum of e / 2^30), for rows of codes with the e of equation 47. */
-export function log_softmax_i16_f32(x: usize, e: usize, y: usize, rows: i32, depth: i32, step: f64): void {
-  logSoftmaxRows<i16>(x, e, y, rows, depth, step);
-}
-
-/** Layer normalization of rows of codes (normalize.ts): gamma and beta of `depth` float32, scale of the codes. */
-export function normalize_i16_f32(
-  x: usize,
-  y: usize,
-  gamma: usize,
-  beta: usize,
-  rows: i32,
-  depth: i32,
-  scale: f64,
-  epsilon: f64,
-): void {
-  normalizeRows<i16>(x, y, gamma, beta, rows, depth, scale, epsilon);
 }

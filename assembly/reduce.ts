@@ -103,7 +103,7 @@ export function sumMany<T>(x: usize, sums: usize, outer: i32, rows: i32, inner: 
 }
 
 /** The largest code of n >= 0 neighbours and `largest`, all of them with the bits of `flip` turned. */
-export function largestOfRow<T>(x: usize, n: i32, largest: T, flip: T): T {
+function largestOfRow<T>(x: usize, n: i32, largest: T, flip: T): T {
   const width: i32 = 16 / sizeof<T>();
   const turn = sizeof<T>() == 2 ? i16x8.splat(<i16>flip) : i8x16.splat(<i8>flip);
   let i: i32 = 0;

@@ -3,20 +3,27 @@
 
 import { divideByPower, highMultiply, interpolate, oneOverOnePlus } from "./exponential";
 import { log_f64 } from "./measure";
-import { largestOfRow } from "./reduce";
 
-// @ts-ignore: decorator
-@inline
-function largestOf<T>(x: usize, n: i32): T {
-  return n > 0 ? largestOfRow<T>(x, n, load<T>(x), <T>0) : <T>0;
+/** The largest of n values. */
+function largestOf(x: usize, n: i32): f32 {
+  let largest = n > 0 ? load<f32>(x) : 0;
+  let i: i32 = 0;
+  if (n >= 4) {
+    let v = v128.load(x);
+    for (; i + 4 <= n; i += 4) v = f32x4.pmax(v, v128.load(x + ((<usize>i) << 2)));
+    v = f32x4.pmax(v, v128.shuffle<i64>(v, v, 1, 0));
+    largest = max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1));
+  }
+  for (; i < n; i++) largest = max(largest, load<f32>(x + ((<usize>i) << 2)));
+  return largest;
 }
 
-/** e = table[largest - x] for every code of `rows` rows of `depth`. */
-export function lookupRows<T>(x: usize, e: usize, table: usize, rows: i32, depth: i32): void {
+/** e = table[largest of the row - x] for `rows` rows of `depth` codes, given as float32; e may be x. */
+export function lookup_f32_u32(x: usize, e: usize, table: usize, rows: i32, depth: i32): void {
   for (let row: i32 = 0; row < rows; row++) {
-    const largest = <i32>largestOf<T>(x, depth);
-    for (let i: i32 = 0; i < depth; i++, x += sizeof<T>(), e += 4) {
-      store<u32>(e, load<u32>(table + ((<usize>(largest - <i32>load<T>(x))) << 2)));
+    const largest = <i32>largestOf(x, depth);
+    for (let i: i32 = 0; i < depth; i++, x += 4, e += 4) {
+      store<u32>(e, load<u32>(table + ((<usize>(largest - <i32>load<f32>(x))) << 2)));
     }
   }
 }
@@ -47,13 +54,13 @@ export function softmax_u32_f32(e: usize, y: usize, rows: i32, depth: i32): void
   }
 }
 
-/** y = fl(step (x - largest) - log(sum of e / 2^30)) for rows of codes, with their e of equation 47; computed in float64. */
-export function logSoftmaxRows<T>(x: usize, e: usize, y: usize, rows: i32, depth: i32, step: f64): void {
+/** y = fl(step (x - largest) - log(sum of e / 2^30)) for rows of codes, given as float32, with their e; y may be x. */
+export function log_softmax_f32_f32(x: usize, e: usize, y: usize, rows: i32, depth: i32, step: f64): void {
   for (let row: i32 = 0; row < rows; row++, e += (<usize>depth) << 2) {
-    const largest = <i32>largestOf<T>(x, depth);
+    const largest = largestOf(x, depth);
     const log = log_f64(<f64>sumOf(e, depth) / 1073741824.0);
-    for (let i: i32 = 0; i < depth; i++, x += sizeof<T>(), y += 4) {
-      store<f32>(y, <f32>(<f64>(<i32>load<T>(x) - largest) * step - log));
+    for (let i: i32 = 0; i < depth; i++, x += 4, y += 4) {
+      store<f32>(y, <f32>(<f64>(load<f32>(x) - largest) * step - log));
     }
   }
 }

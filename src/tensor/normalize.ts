@@ -64,10 +64,9 @@ export function layerNorm(x: QTensor, given: LayerNormOptions): QTensor {
   const { kernels, arena } = machine;
   return arena.scope(() => {
     const weights = [arena.copy(gamma), arena.copy(beta)] as const;
-    const data = eachRowPiece(machine, x.data, rows, result, (at, count, length, codes) => {
-      const y = arena.reserve(count * length * 4);
-      kernels[`normalize_${input.type}_f32`](at, y, ...weights, count, length, input.scale, epsilon);
-      quantizeRows(machine, y, result, codes);
+    const data = eachRowPiece(machine, x.data, input, rows, result, (at, count, length, codes) => {
+      kernels.normalize_f32_f32(at, at, ...weights, count, length, input.scale, epsilon);
+      quantizeRows(machine, at, result, codes);
     });
     return resultTensor(result, x.shape.slice(), data);
   });

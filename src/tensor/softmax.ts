@@ -92,17 +92,17 @@ function tableOf({ kernels, arena }: Engine, { input, result, beta }: Plan): num
   return table;
 }
 
-/** Turns the exponentials at e of rows of codes into codes of the result at `to`. */
-type Finish = (e: number, to: number, rows: number, depth: number) => void;
+/** Turns the exponentials of rows into codes, in place. */
+type Finish = (e: number, rows: number, depth: number) => void;
 
 /** TensorFlow Lite's: int32 codes from the least code up, or from 0 for 16-bit input. */
 function finishTflite({ kernels, arena }: Engine, { input, result }: Plan): Finish {
   if (input.bytes === 1) {
-    return (e, to, rows, depth) => kernels.softmax_u32_i32_tflite(e, to, rows, depth, result.codes.bits);
+    return (e, rows, depth) => kernels.softmax_u32_i32_tflite(e, e, rows, depth, result.codes.bits);
   }
   const inverses = arena.reserve(1026);
   kernels.inverse_i16(inverses);
-  return (e, to, rows, depth) => kernels.softmax_u32_i32_tflite16(e, to, inverses, rows, depth);
+  return (e, rows, depth) => kernels.softmax_u32_i32_tflite16(e, e, inverses, rows, depth);
 }
 
 function clampedTflite(codes: Int32Array, { result: { range, zero } }: Plan): Int32Array {
@@ -120,21 +120,19 @@ export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
   const plan = planOf(x, options, "softmax");
   const machine = engine();
   const { kernels, arena } = machine;
-  const lookup = kernels[`lookup_${plan.input.type}_u32`];
   return arena.scope(() => {
     const table = tableOf(machine, plan);
     const isFloat = plan.result.arithmetic === "onnx";
     const finish = isFloat ? undefined : finishTflite(machine, plan);
-    const data = eachRowPiece(machine, x.data, plan.rows, plan.result, (at, rows, depth, codes) => {
-      const e = arena.reserve(rows * depth * 4);
-      lookup(at, e, table, rows, depth);
+    const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (at, rows, depth, codes) => {
+      kernels.lookup_f32_u32(at, at, table, rows, depth);
       if (finish) {
-        finish(e, e, rows, depth);
-        codes.set(clampedTflite(arena.view(Int32Array, e, rows * depth), plan));
+        finish(at, rows, depth);
+        codes.set(clampedTflite(arena.view(Int32Array, at, rows * depth), plan));
         return;
       }
-      kernels.softmax_u32_f32(e, e, rows, depth);
-      quantizeRows(machine, e, plan.result, codes);
+      kernels.softmax_u32_f32(at, at, rows, depth);
+      quantizeRows(machine, at, plan.result, codes);
     });
     return resultTensor(plan.result, x.shape.slice(), data);
   });
@@ -148,16 +146,13 @@ export function logSoftmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
   const plan = planOf(x, options, "logSoftmax");
   const machine = engine();
   const { kernels, arena } = machine;
-  const lookup = kernels[`lookup_${plan.input.type}_u32`];
-  const logarithm = kernels[`log_softmax_${plan.input.type}_f32`];
   return arena.scope(() => {
     const table = tableOf(machine, plan);
-    const data = eachRowPiece(machine, x.data, plan.rows, plan.result, (at, rows, depth, codes) => {
+    const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (at, rows, depth, codes) => {
       const e = arena.reserve(rows * depth * 4);
-      const y = arena.reserve(rows * depth * 4);
-      lookup(at, e, table, rows, depth);
-      logarithm(at, e, y, rows, depth, plan.input.scale * plan.beta);
-      quantizeRows(machine, y, plan.result, codes);
+      kernels.lookup_f32_u32(at, e, table, rows, depth);
+      kernels.log_softmax_f32_f32(at, e, at, rows, depth, plan.input.scale * plan.beta);
+      quantizeRows(machine, at, plan.result, codes);
     });
     return resultTensor(plan.result, x.shape.slice(), data);
   });
