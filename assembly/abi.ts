@@ -22,3 +22,8 @@ export const ARITHMETIC_ONNX: i32 = 0;
 export const ARITHMETIC_TFLITE: i32 = 1;
 /** An integer product rounded once (equation 20). */
 export const ARITHMETIC_TFLITE_SINGLE: i32 = 2;
+
+/** The type of an operand's codes, where one kernel serves all three. */
+export const CODE_I8: i32 = 0;
+export const CODE_U8: i32 = 1;
+export const CODE_I16: i32 = 2;

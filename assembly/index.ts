@@ -12,7 +12,6 @@ import { Dequantize, Divide, Multiply, Quantize } from "./affine";
 import { Fake } from "./fake";
 import { Extremes } from "./measure";
 import { decodeMany, encodeMany, Minifloat } from "./minifloat";
-import { Largest, Mean, poolRows } from "./pool";
 import { largestMany, sumMany } from "./reduce";
 import { blendRow } from "./resize";
 import { walk } from "./walk";
@@ -40,6 +39,7 @@ export {
   softmax_u32_i32_tflite,
   softmax_u32_i32_tflite16,
 } from "./softmax";
+export { pool_max, pool_mean } from "./pool";
 export { resize_nearest } from "./resize";
 export { error_f32_f64_float, error_f32_f64_integer } from "./search";
 
@@ -146,36 +146,6 @@ export function decode_u16_f32(q: usize, y: usize, n: i32, format: usize): void 
 /** The values of a float format's codes; `format` points to a Minifloat (minifloat.ts). */
 export function decode_u32_f32(q: usize, y: usize, n: i32, format: usize): void {
   decodeMany<u32>(q, y, n, changetype<Minifloat>(format));
-}
-
-/** Max pooling: output rows first..first + rows - 1 of an image; `windows` points to a Windows (pool.ts), pixel is y's bytes a pixel. */
-export function pool_i8_i8_max(x: usize, y: usize, windows: usize, first: i32, rows: i32, pixel: i32): void {
-  poolRows<Largest<i8>>(x, y, windows, first, rows, pixel);
-}
-
-/** Max pooling: output rows first..first + rows - 1 of an image; `windows` points to a Windows (pool.ts), pixel is y's bytes a pixel. */
-export function pool_u8_u8_max(x: usize, y: usize, windows: usize, first: i32, rows: i32, pixel: i32): void {
-  poolRows<Largest<u8>>(x, y, windows, first, rows, pixel);
-}
-
-/** Max pooling: output rows first..first + rows - 1 of an image; `windows` points to a Windows (pool.ts), pixel is y's bytes a pixel. */
-export function pool_i16_i16_max(x: usize, y: usize, windows: usize, first: i32, rows: i32, pixel: i32): void {
-  poolRows<Largest<i16>>(x, y, windows, first, rows, pixel);
-}
-
-/** Average pooling, as pool_i8_i8_max, to codes of `outputBytes` bytes; at most 2^23 taps a window. */
-export function pool_i8_mean(x: usize, y: usize, windows: usize, first: i32, rows: i32, pixel: i32): void {
-  poolRows<Mean<i8>>(x, y, windows, first, rows, pixel);
-}
-
-/** Average pooling, as pool_u8_u8_max, to codes of `outputBytes` bytes; at most 2^23 - 1 taps a window. */
-export function pool_u8_mean(x: usize, y: usize, windows: usize, first: i32, rows: i32, pixel: i32): void {
-  poolRows<Mean<u8>>(x, y, windows, first, rows, pixel);
-}
-
-/** Average pooling, as pool_i16_i16_max, to codes of `outputBytes` bytes; at most 2^15 - 1 taps a window. */
-export function pool_i16_mean(x: usize, y: usize, windows: usize, first: i32, rows: i32, pixel: i32): void {
-  poolRows<Mean<i16>>(x, y, windows, first, rows, pixel);
 }
 
 /** Adds the sums over the rows of [outer, rows, inner] to [outer, inner]. */

@@ -1,11 +1,13 @@
 // Pooling windows over one image [height, width, channels], several channels at once (docs/math.md, equations 40 to 42).
 
-import { ARITHMETIC_ONNX } from "./abi";
+import { ARITHMETIC_ONNX, CODE_I16, CODE_I8, CODE_U8 } from "./abi";
 import { clamp4, loadCodes4, MAGIC_BITS, maxCodes, minCodes, roundingMagic, storeCodes4 } from "./lanes";
 
 /** The windows over an image, and what a mean becomes: 32-bit fields in memory, in this order. */
 @unmanaged
 export class Windows {
+  /** CODE_I8, CODE_U8 or CODE_I16. */
+  input: i32;
   height: i32;
   width: i32;
   channels: i32;
@@ -24,24 +26,16 @@ export class Windows {
   /** Where they begin: 0, or minus the pads before the input. */
   topEnd: i32;
   leftEnd: i32;
-  /** Least and largest code of the result. */
+  /** Least and largest code of the result, and its bytes. */
   lo: i32;
   hi: i32;
-  // of a mean only: bytes of an output code, zeros and scales of input and output, arithmetic
   outputBytes: i32;
+  // of a mean only: zeros and scales of input and output, arithmetic
   inputZero: i32;
   outputZero: i32;
   inputScale: f32;
   outputScale: f32;
   arithmetic: i32;
-}
-
-/** One window, all channels. `S` is only a name for static dispatch, as in walk.ts. */
-abstract class Window {
-  /** Bytes of an input code. */
-  abstract get inputSize(): i32;
-  /** `from` is the first tap inside the image, `rows` x `columns` taps are; `counted` taps share a mean. */
-  abstract run(from: usize, to: usize, rows: i32, columns: i32, counted: i32, w: Windows): void;
 }
 
 /** How many of the taps start, start + dilation, ... of a kernel lie before `end`. */
@@ -59,17 +53,11 @@ function tapsWithin(begin: i32, end: i32, start: i32, dilation: i32, kernel: i32
 }
 
 /** Output rows first..first + rows - 1 of an image at x; y is where row `first` goes. */
-export function poolRows<S extends Window>(
-  x: usize,
-  y: usize,
-  windows: usize,
-  first: i32,
-  rows: i32,
-  pixel: i32,
-): void {
-  const w = changetype<Windows>(windows);
-  const step = changetype<S>(0);
-  const inputPixel = w.channels * step.inputSize;
+// @ts-ignore: decorator
+@inline
+function poolRows(x: usize, y: usize, w: Windows, first: i32, rows: i32, isMean: bool): void {
+  const inputPixel = w.channels << i32(w.input == CODE_I16);
+  const outputPixel = w.channels * w.outputBytes;
   for (let row = first; row < first + rows; row++) {
     const startY = row * w.strideY - w.top;
     const skippedY = tapsBefore(0, startY, w.dilationY, w.kernelHeight);
@@ -80,46 +68,57 @@ export function poolRows<S extends Window>(
       const startX = column * w.strideX - w.left;
       const skippedX = tapsBefore(0, startX, w.dilationX, w.kernelWidth);
       const tapsX = tapsBefore(w.width, startX, w.dilationX, w.kernelWidth) - skippedX;
-      const countedX = tapsWithin(w.leftEnd, w.rightEnd, startX, w.dilationX, w.kernelWidth);
       const from = line + (startX + skippedX * w.dilationX) * inputPixel;
-      step.run(from, y, tapsY, tapsX, countedY * countedX, w);
-      y += pixel;
+      if (isMean) {
+        const counted = countedY * tapsWithin(w.leftEnd, w.rightEnd, startX, w.dilationX, w.kernelWidth);
+        if (w.input == CODE_I8) mean<i8>(from, y, tapsY, tapsX, counted, w);
+        else if (w.input == CODE_U8) mean<u8>(from, y, tapsY, tapsX, counted, w);
+        else mean<i16>(from, y, tapsY, tapsX, counted, w);
+      } else {
+        if (w.input == CODE_I8) largest<i8>(from, y, tapsY, tapsX, w);
+        else if (w.input == CODE_U8) largest<u8>(from, y, tapsY, tapsX, w);
+        else largest<i16>(from, y, tapsY, tapsX, w);
+      }
+      y += outputPixel;
     }
   }
 }
 
-/** The largest code of a window, clamped; of a window without taps the least code. */
-export class Largest<T> extends Window {
-  // @ts-ignore: decorator
-  @inline get inputSize(): i32 {
-    return sizeof<T>();
+/** Max pooling: output rows first..first + rows - 1 of the image at x; `windows` points to a Windows. */
+export function pool_max(x: usize, y: usize, windows: usize, first: i32, rows: i32): void {
+  poolRows(x, y, changetype<Windows>(windows), first, rows, false);
+}
+
+/** Average pooling, as pool_max; at most 2^23 - 1 taps a window of 8 bits, 2^15 - 1 of 16. */
+export function pool_mean(x: usize, y: usize, windows: usize, first: i32, rows: i32): void {
+  poolRows(x, y, changetype<Windows>(windows), first, rows, true);
+}
+
+/** The largest codes of a window of rows x columns taps from `from` on, clamped; without taps the least code. */
+function largest<T>(from: usize, to: usize, rows: i32, columns: i32, w: Windows): void {
+  const size = <usize>w.channels * sizeof<T>();
+  const rowStep = w.dilationY * w.width * size;
+  const tapStep = w.dilationX * size;
+  const lo = sizeof<T>() == 2 ? i16x8.splat(<i16>w.lo) : i8x16.splat(<i8>w.lo);
+  const hi = sizeof<T>() == 2 ? i16x8.splat(<i16>w.hi) : i8x16.splat(<i8>w.hi);
+  let at: usize = 0;
+  for (; at + 16 <= size; at += 16) {
+    let best = lo;
+    for (let row: i32 = 0, line = from + at; row < rows; row++, line += rowStep) {
+      for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) {
+        best = maxCodes<T>(best, v128.load(tap));
+      }
+    }
+    v128.store(to + at, minCodes<T>(best, hi));
   }
-  // @ts-ignore: decorator
-  @inline run(from: usize, to: usize, rows: i32, columns: i32, counted: i32, w: Windows): void {
-    const size = w.channels * sizeof<T>();
-    const rowStep = w.dilationY * w.width * size;
-    const tapStep = w.dilationX * size;
-    const lo = sizeof<T>() == 2 ? i16x8.splat(<i16>w.lo) : i8x16.splat(<i8>w.lo);
-    const hi = sizeof<T>() == 2 ? i16x8.splat(<i16>w.hi) : i8x16.splat(<i8>w.hi);
-    let at: i32 = 0;
-    for (; at + 16 <= size; at += 16) {
-      let largest = lo;
-      for (let row: i32 = 0, line = from + at; row < rows; row++, line += rowStep) {
-        for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) {
-          largest = maxCodes<T>(largest, v128.load(tap));
-        }
+  for (; at < size; at += sizeof<T>()) {
+    let best = <T>w.lo;
+    for (let row: i32 = 0, line = from + at; row < rows; row++, line += rowStep) {
+      for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) {
+        best = max(best, load<T>(tap));
       }
-      v128.store(to + at, minCodes<T>(largest, hi));
     }
-    for (; at < <i32>size; at += sizeof<T>()) {
-      let largest = <T>w.lo;
-      for (let row: i32 = 0, line = from + at; row < rows; row++, line += rowStep) {
-        for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) {
-          largest = max(largest, load<T>(tap));
-        }
-      }
-      store<T>(to + at, min(largest, <T>w.hi));
-    }
+    store<T>(to + at, min(best, <T>w.hi));
   }
 }
 
@@ -151,7 +150,7 @@ function mean4(sum: v128, taps: i32, counted: i32, w: Windows): v128 {
   return i32x4.sub(f32x4.add(clamp4(mean, lo, hi), roundingMagic()), i32x4.splat(MAGIC_BITS - w.outputZero));
 }
 
-/** The means of four sums (`count` 4) or of the first (`count` 1) as codes: their low bits, whatever their sign. Not inlined: for size. */
+/** The means of four sums (`count` 4) or of the first (`count` 1) as codes: their low bits, whatever their sign. */
 function storeMeans(to: usize, count: i32, sum: v128, taps: i32, counted: i32, w: Windows): void {
   const codes = mean4(sum, taps, max(counted, 1), w);
   if (w.outputBytes == 1) {
@@ -161,44 +160,37 @@ function storeMeans(to: usize, count: i32, sum: v128, taps: i32, counted: i32, w
   else store<u16>(to, <u16>i32x4.extract_lane(codes, 0));
 }
 
-/** The mean of a window's codes; of a window without taps the code of 0. */
-export class Mean<T> extends Window {
-  // @ts-ignore: decorator
-  @inline get inputSize(): i32 {
-    return sizeof<T>();
+/** The means of a window's codes, as `largest`; without taps the code of 0. */
+function mean<T>(from: usize, to: usize, rows: i32, columns: i32, counted: i32, w: Windows): void {
+  const rowStep = w.dilationY * w.width * w.channels * sizeof<T>();
+  const tapStep = w.dilationX * w.channels * sizeof<T>();
+  const taps = rows * columns;
+  const bytes = w.outputBytes;
+  let channel: i32 = 0;
+  for (; channel + 16 <= w.channels; channel += 16) {
+    let a = i32x4.splat(0);
+    let b = a;
+    let c = a;
+    let d = a;
+    for (let row: i32 = 0, line = from + channel * sizeof<T>(); row < rows; row++, line += rowStep) {
+      for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) {
+        a = i32x4.add(a, loadCodes4<T>(tap));
+        b = i32x4.add(b, loadCodes4<T>(tap + 4 * sizeof<T>()));
+        c = i32x4.add(c, loadCodes4<T>(tap + 8 * sizeof<T>()));
+        d = i32x4.add(d, loadCodes4<T>(tap + 12 * sizeof<T>()));
+      }
+    }
+    const at = to + channel * bytes;
+    storeMeans(at, 4, a, taps, counted, w);
+    storeMeans(at + 4 * bytes, 4, b, taps, counted, w);
+    storeMeans(at + 8 * bytes, 4, c, taps, counted, w);
+    storeMeans(at + 12 * bytes, 4, d, taps, counted, w);
   }
-  // @ts-ignore: decorator
-  @inline run(from: usize, to: usize, rows: i32, columns: i32, counted: i32, w: Windows): void {
-    const rowStep = w.dilationY * w.width * w.channels * sizeof<T>();
-    const tapStep = w.dilationX * w.channels * sizeof<T>();
-    const taps = rows * columns;
-    const bytes = w.outputBytes;
-    let channel: i32 = 0;
-    for (; channel + 16 <= w.channels; channel += 16) {
-      let a = i32x4.splat(0);
-      let b = a;
-      let c = a;
-      let d = a;
-      for (let row: i32 = 0, line = from + channel * sizeof<T>(); row < rows; row++, line += rowStep) {
-        for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) {
-          a = i32x4.add(a, loadCodes4<T>(tap));
-          b = i32x4.add(b, loadCodes4<T>(tap + 4 * sizeof<T>()));
-          c = i32x4.add(c, loadCodes4<T>(tap + 8 * sizeof<T>()));
-          d = i32x4.add(d, loadCodes4<T>(tap + 12 * sizeof<T>()));
-        }
-      }
-      const at = to + channel * bytes;
-      storeMeans(at, 4, a, taps, counted, w);
-      storeMeans(at + 4 * bytes, 4, b, taps, counted, w);
-      storeMeans(at + 8 * bytes, 4, c, taps, counted, w);
-      storeMeans(at + 12 * bytes, 4, d, taps, counted, w);
+  for (; channel < w.channels; channel++) {
+    let sum: i32 = 0;
+    for (let row: i32 = 0, line = from + channel * sizeof<T>(); row < rows; row++, line += rowStep) {
+      for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) sum += <i32>load<T>(tap);
     }
-    for (; channel < w.channels; channel++) {
-      let sum: i32 = 0;
-      for (let row: i32 = 0, line = from + channel * sizeof<T>(); row < rows; row++, line += rowStep) {
-        for (let column: i32 = 0, tap = line; column < columns; column++, tap += tapStep) sum += <i32>load<T>(tap);
-      }
-      storeMeans(to + channel * bytes, 1, i32x4.splat(sum), taps, counted, w);
-    }
+    storeMeans(to + channel * bytes, 1, i32x4.splat(sum), taps, counted, w);
   }
 }

@@ -21,6 +21,9 @@ export interface Operand {
 
 const TYPES = { int8: "i8", uint8: "u8", int16: "i16" } as const;
 
+/** The ABI constant of a type. */
+export const CODE_CONSTANTS = { i8: "CODE_I8", u8: "CODE_U8", i16: "CODE_I16" } as const;
+
 /** Checks that a tensor is int8, uint8 or int16 with one scale and zero. */
 export function checkOperand(x: QTensor, name: string): Operand {
   const { codes, range, grain, length } = checkTensor(x, name);

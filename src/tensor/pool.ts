@@ -2,7 +2,7 @@
 
 import { checkFlag, checkInteger, checkOptions, conflict, rangeError, typeError } from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
-import { checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
+import { CODE_CONSTANTS, checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
 import { ARITHMETIC_CONSTANTS, type Clamp, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
 
@@ -62,9 +62,10 @@ function axisOf(extent: number, options: WindowOptions, i: 0 | 1): Axis {
   const pads = checkExtents(options.pads ?? [0, 0, 0, 0], 4, 0, "pads");
   const [before, after] = [pads[i], pads[i + 2]] as [number, number];
   const reach = dilation * (kernel - 1) + 1;
-  if (Math.max(before, after) >= reach) throw rangeError("pads", `less than the window's extent, ${reach}`, pads);
+  if (Math.max(before, after) >= reach) throw rangeError("pads", `less than the extent of the kernel, ${reach}`, pads);
   const room = extent + before + after - reach;
-  if (room < 0) throw rangeError("kernel", `a window of at most ${extent + before + after}, the padded input`, reach);
+  if (room < 0)
+    throw rangeError("kernel", `an extent of at most ${extent + before + after}, the padded input's`, reach);
   const windows = (options.ceil ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
   const beyond = options.ceil && (windows - 1) * stride >= extent + before;
   return { extent, kernel, stride, before, after, dilation, windows: beyond ? windows - 1 : windows };
@@ -86,7 +87,7 @@ interface Mean {
 /** Windows of assembly/pool.ts. */
 function windowsOf([y, x]: readonly [Axis, Axis], channels: number, input: Operand, result: Result, mean?: Mean) {
   const fields = Int32Array.of(
-    ...[y.extent, x.extent, channels, x.windows],
+    ...[engine().kernels[CODE_CONSTANTS[input.type]].value, y.extent, x.extent, channels, x.windows],
     ...[y.kernel, x.kernel, y.stride, x.stride, y.dilation, x.dilation, y.before, x.before],
     ...(mean?.countIncludePad
       ? [y.extent + y.after, x.extent + x.after, -y.before, -x.before]
@@ -106,7 +107,7 @@ function windowsOf([y, x]: readonly [Axis, Axis], channels: number, input: Opera
   return fields;
 }
 
-type Kernel = (x: number, y: number, windows: number, first: number, rows: number, pixel: number) => void;
+type Kernel = (x: number, y: number, windows: number, first: number, rows: number) => void;
 
 /** Pools image by image, a band of output rows at a time. */
 function pool(
@@ -136,7 +137,7 @@ function pool(
       arena.scope(() => {
         const at = arena.copy(x.data.subarray(line, line + Math.max(till - from, 0) * lineLength));
         const to = arena.reserve(count * columns.windows * pixel);
-        kernel(at - from * lineLength * input.bytes, to, arena.copy(windows), first, count, pixel);
+        kernel(at - from * lineLength * input.bytes, to, arena.copy(windows), first, count);
         arena.read(to, data.subarray(place, place + count * columns.windows * channels));
       });
     }
@@ -160,8 +161,7 @@ export function maxPool2d(x: QTensor, given: MaxPoolOptions): QTensor {
     input.codes,
   );
   const windows = windowsOf(axes, x.shape[3] as number, input, clamp);
-  const kernel = engine().kernels[`pool_${input.type}_${input.type}_max` as "pool_i8_i8_max"];
-  const { shape, data } = pool(x, axes, input, clamp, kernel, windows);
+  const { shape, data } = pool(x, axes, input, clamp, engine().kernels.pool_max, windows);
   return withCodes(x, shape, data);
 }
 
@@ -236,7 +236,7 @@ export function averagePool2d(x: QTensor, given: AveragePoolOptions): QTensor {
   const axes = axesOf(x, options);
   const most = input.bytes === 1 ? 2 ** 23 - 1 : 2 ** 15 - 1;
   const taps = axes[0].kernel * axes[1].kernel;
-  if (taps > most) throw rangeError("kernel", `at most ${most} values a window of ${input.codes.name}`, taps);
+  if (taps > most) throw rangeError("kernel", `at most ${most} values of ${input.codes.name}`, taps);
   const result = resultLike(options, input);
   refuseForTflite(options, input, result);
   multiplierOf(input, result.scale, 1); // of one value: that of more is smaller
@@ -244,7 +244,6 @@ export function averagePool2d(x: QTensor, given: AveragePoolOptions): QTensor {
   const arithmetic = kernels[ARITHMETIC_CONSTANTS[result.arithmetic]].value;
   const mean = { countIncludePad: options.countIncludePad ?? false, arithmetic };
   const windows = windowsOf(axes, x.shape[3] as number, input, result, mean);
-  const kernel = kernels[`pool_${input.type}_mean` as "pool_i8_mean"];
-  const { shape, data } = pool(x, axes, input, result, kernel, windows);
+  const { shape, data } = pool(x, axes, input, result, kernels.pool_mean, windows);
   return resultTensor(result, shape, data);
 }

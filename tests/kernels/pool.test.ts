@@ -56,11 +56,23 @@ function codesOf(type: Type, n: number, seed: number): number[] {
 }
 
 /** Windows of assembly/pool.ts. */
-function fieldsOf(w: Windows, channels: number, columns: number, outputBytes: number): Int32Array {
+function fieldsOf(type: Type, w: Windows, channels: number, columns: number, outputBytes: number): Int32Array {
   const [top, left, bottom, right] = w.pads;
   const counted = w.countIncludePad ? [w.height + bottom, w.width + right, -top, -left] : [w.height, w.width, 0, 0];
   const fields = Int32Array.of(
-    ...[w.height, w.width, channels, columns, ...w.kernel, ...w.strides, ...w.dilations, top, left, ...counted],
+    ...[
+      Object.keys(TYPES).indexOf(type),
+      w.height,
+      w.width,
+      channels,
+      columns,
+      ...w.kernel,
+      ...w.strides,
+      ...w.dilations,
+      top,
+      left,
+      ...counted,
+    ],
     ...[w.lo, w.hi, outputBytes, w.zero, w.outputZero, 0, 0, +w.tflite],
   );
   new Float32Array(fields.buffer).set([w.scale, w.outputScale], fields.length - 3);
@@ -68,7 +80,15 @@ function fieldsOf(w: Windows, channels: number, columns: number, outputBytes: nu
 }
 
 /** Runs a kernel on one image, in two calls if it has two rows of windows. */
-function run(b: Bench, w: Windows, channels: number, input: Type, codes: number[], output: Type, name: string) {
+function run(
+  b: Bench,
+  w: Windows,
+  channels: number,
+  input: Type,
+  codes: number[],
+  output: Type,
+  name: "pool_max" | "pool_mean",
+) {
   const [top, left, bottom, right] = w.pads;
   const rows = windowsAlong(w.height, w.kernel[0], w.strides[0], top, bottom, w.dilations[0], w.ceil);
   const columns = windowsAlong(w.width, w.kernel[1], w.strides[1], left, right, w.dilations[1], w.ceil);
@@ -76,11 +96,11 @@ function run(b: Bench, w: Windows, channels: number, input: Type, codes: number[
   const pixel = channels * result.BYTES_PER_ELEMENT;
   const x = b.put(TYPES[input].array.from(codes));
   const y = b.reserve(result.byteLength);
-  const windows = b.put(fieldsOf(w, channels, columns, result.BYTES_PER_ELEMENT));
-  const kernel = b.k[name as "pool_i8_i8_max"];
+  const windows = b.put(fieldsOf(input, w, channels, columns, result.BYTES_PER_ELEMENT));
+  const kernel = b.k[name];
   const split = rows >> 1;
-  kernel(x, y, windows, 0, split, pixel);
-  kernel(x, y + split * columns * pixel, windows, split, rows - split, pixel);
+  kernel(x, y, windows, 0, split);
+  kernel(x, y + split * columns * pixel, windows, split, rows - split);
   return b.get(y, result);
 }
 
@@ -99,37 +119,37 @@ function* cases(input: Type, output: Type): Generator<[Windows, channels: number
 }
 
 for (const type of Object.keys(TYPES) as Type[]) {
-  testKernel(`pool_${type}_${type}_max`, (bench) => {
+  testKernel(`pool_max of ${type}`, (bench) => {
     for (const [w, channels, codes] of cases(type, type)) {
       const wanted = maxPool({ ...w, shape: [1, w.height, w.width, channels], codes }).codes;
-      const got = run(bench(), w, channels, type, codes, type, `pool_${type}_${type}_max`);
+      const got = run(bench(), w, channels, type, codes, type, "pool_max");
       assertBits(got, wanted, `${channels} channels, ${JSON.stringify(w)}`);
     }
   });
 
-  testKernel(`pool_${type}_mean`, (bench) => {
+  testKernel(`pool_mean of ${type}`, (bench) => {
     for (const output of Object.keys(TYPES) as Type[]) {
       for (const [w, channels, codes] of cases(type, output)) {
         const wanted = averagePool({ ...w, shape: [1, w.height, w.width, channels], codes }).codes;
-        const got = run(bench(), w, channels, type, codes, output, `pool_${type}_mean`);
+        const got = run(bench(), w, channels, type, codes, output, "pool_mean");
         assertBits(got, wanted, `${channels} channels to ${output}, ${JSON.stringify(w)}`);
       }
     }
     for (const [given, channels, codes] of cases(type, type)) {
       const w = { ...given, countIncludePad: false, tflite: true };
       const wanted = averagePool({ ...w, shape: [1, w.height, w.width, channels], codes }).codes;
-      const got = run(bench(), w, channels, type, codes, type, `pool_${type}_mean`);
+      const got = run(bench(), w, channels, type, codes, type, "pool_mean");
       assertBits(got, wanted, `${channels} channels as TensorFlow Lite, ${JSON.stringify(w)}`);
     }
   });
 }
 
-testKernel("pool_i16_mean at the bound of its sums", (bench) => {
+testKernel("pool_mean of i16 at the bound of its sums", (bench) => {
   const kernel = [151, 217] as const; // 32,767 taps
   const w = { ...PLAIN, kernel, height: 151, width: 217, lo: -32768, hi: 32767, zero: 32767, outputZero: 0, scale: 1 };
   const codes = new Array<number>(151 * 217).fill(-32768);
-  const got = run(bench(), { ...w, outputScale: 2 }, 1, "i16", codes, "i16", "pool_i16_mean");
+  const got = run(bench(), { ...w, outputScale: 2 }, 1, "i16", codes, "i16", "pool_mean");
   assert.deepEqual(Array.from(got), [-32768]);
-  const tflite = run(bench(), { ...w, outputScale: 1, tflite: true }, 1, "i16", codes, "i16", "pool_i16_mean");
+  const tflite = run(bench(), { ...w, outputScale: 1, tflite: true }, 1, "i16", codes, "i16", "pool_mean");
   assert.deepEqual(Array.from(tflite), [-32768]);
 });

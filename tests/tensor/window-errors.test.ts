@@ -59,11 +59,11 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   ],
   [
     () => maxPool2d(x, { kernel, pads: [0, 0, 2, 0] }),
-    'RangeError: "pads" expected less than the window\'s extent, 2, got [0, 0, 2, 0]',
+    'RangeError: "pads" expected less than the extent of the kernel, 2, got [0, 0, 2, 0]',
   ],
   [
     () => maxPool2d(x, { kernel: [2, 3], dilations: [4, 1] }),
-    'RangeError: "kernel" expected a window of at most 4, the padded input, got 5',
+    'RangeError: "kernel" expected an extent of at most 4, the padded input\'s, got 5',
   ],
   [() => maxPool2d(x, { kernel, ceil: anything(1) }), 'TypeError: "ceil" expected true or false, got 1'],
   [
@@ -86,7 +86,7 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   [
     () =>
       averagePool2d(tensor([1, 256, 128, 1], { format: "int16", data: new Int16Array(32768) }), { kernel: [256, 128] }),
-    'RangeError: "kernel" expected at most 32767 values a window of int16, got 32768',
+    'RangeError: "kernel" expected at most 32767 values of int16, got 32768',
   ],
   [
     () => averagePool2d(x, { kernel, scale: 0.2, arithmetic: "tflite" }),
