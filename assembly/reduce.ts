@@ -2,7 +2,7 @@
 // and 43). Sums are int64 and added to, so that rows may come in pieces.
 
 import { rescaleOnce, rescaleTwice } from "./fixedpoint";
-import { loadCodes4, maxCodes } from "./lanes";
+import { clamp4, loadCodes4, MAGIC_BITS, maxCodes, roundingMagic } from "./lanes";
 
 /** Rows whose 8-bit codes an int16 lane can add up: 255 * 128 < 2^15. */
 const ROWS_8: i32 = 128;
@@ -154,18 +154,37 @@ export function largestMany<T>(x: usize, y: usize, outer: i32, rows: i32, inner:
   }
 }
 
-/** clamp(round(fl(fl(sum - offset) multiplier)) + zero), every step in float32, round half to even. */
+/**
+ * clamp(round(fl(fl(sum - offset) multiplier)) + zero), every step in float32, round half to even; `fits` says that all
+ * sum - offset are int32. y may be sums.
+ */
 export function rescale_i64_i32_onnx(
   sums: usize,
   y: usize,
   n: i32,
   offset: i64,
   multiplier: f32,
+  fits: i32,
   zero: i32,
   lo: i32,
   hi: i32,
 ): void {
-  for (let i: i32 = 0; i < n; i++) {
+  const factor = f32x4.splat(multiplier);
+  const low = f32x4.splat(<f32>(lo - zero));
+  const high = f32x4.splat(<f32>(hi - zero));
+  const magic = roundingMagic();
+  const base = i32x4.splat(MAGIC_BITS - zero);
+  const offsets = i64x2.splat(offset);
+  let i: i32 = 0;
+  for (; fits && i + 4 <= n; i += 4) {
+    const from = sums + ((<usize>i) << 3);
+    const first = i64x2.sub(v128.load(from), offsets);
+    const second = i64x2.sub(v128.load(from, 16), offsets);
+    const steps = f32x4.convert_i32x4_s(v128.shuffle<i32>(first, second, 0, 2, 4, 6));
+    const code = f32x4.add(clamp4(f32x4.mul(steps, factor), low, high), magic);
+    v128.store(y + ((<usize>i) << 2), i32x4.sub(code, base));
+  }
+  for (; i < n; i++) {
     const steps = <f32>(load<i64>(sums + ((<usize>i) << 3)) - offset);
     const code = nearest(steps * multiplier);
     store<i32>(y + ((<usize>i) << 2), <i32>min(max(code, <f32>(lo - zero)), <f32>(hi - zero)) + zero);

@@ -21,9 +21,11 @@ function largestOf(x: usize, n: i32): f32 {
 /** e = table[largest of the row - x] for `rows` rows of `depth` codes, given as float32; e may be x. */
 export function lookup_f32_u32(x: usize, e: usize, table: usize, rows: i32, depth: i32): void {
   for (let row: i32 = 0; row < rows; row++) {
-    const largest = <i32>largestOf(x, depth);
+    const largest = largestOf(x, depth);
     for (let i: i32 = 0; i < depth; i++, x += 4, e += 4) {
-      store<u32>(e, load<u32>(table + ((<usize>(largest - <i32>load<f32>(x))) << 2)));
+      // 2^23 and more has its integer in the low bits; a conversion takes three times as long
+      const d = reinterpret<u32>(largest - load<f32>(x) + 8388608) & 0xffff;
+      store<u32>(e, load<u32>(table + (d << 2)));
     }
   }
 }

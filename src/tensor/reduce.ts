@@ -125,12 +125,14 @@ type Rescale = (sums: number, codes: number, n: number) => void;
 function rescaling({ kernels }: Engine, input: Operand, plan: Plan, result: Result, isMean: boolean): Rescale {
   const { scale, zero, range, arithmetic } = result;
   const offset = BigInt(plan.count) * BigInt(input.zero);
+  // values whose steps add up to an int32
+  const most = Math.floor((2 ** 31 - 1) / (2 ** input.codes.bits - 1));
   if (arithmetic === "onnx") {
     const multiplier = multiplierOf(input, scale, isMean ? Math.max(plan.count, 1) : 1);
+    const fits = +(plan.count <= most);
     return (sums, codes, n) =>
-      kernels.rescale_i64_i32_onnx(sums, codes, n, offset, multiplier, zero, range.lo, range.hi);
+      kernels.rescale_i64_i32_onnx(sums, codes, n, offset, multiplier, fits, zero, range.lo, range.hi);
   }
-  const most = Math.floor((2 ** 31 - 1) / (2 ** input.codes.bits - 1));
   if (plan.count > most) throw rangeError("axes", `at most ${most} values a sum with "${arithmetic}"`, plan.count);
   const { multiplier, shift } = integerMultiplierOf(input.scale / scale, isMean ? plan.count : 1);
   const once = +(arithmetic === "tflite-single");

@@ -117,15 +117,16 @@ testKernel("rescale_i64_i32_onnx", (bench) => {
       [0.1, 255, 0, 255],
       [3e-11, -128, -128, 127],
       [1e30, 32767, -32768, 32767],
-    ] as const) {
-      const b = bench();
-      const sums = sumsOf(n, 53);
-      const at = b.put(BigInt64Array.from(sums) as never);
-      const y = b.reserve(n * 4);
-      b.k.rescale_i64_i32_onnx(at, y, n, 12345n, multiplier, zero, lo, hi);
-      const wanted = sums.map((s) => clamp(rescaleFloat(s - 12345n, Math.fround(multiplier)) + zero, lo, hi));
-      assertBits(b.get(y, new Int32Array(n)), wanted, `${n} sums times ${multiplier}`);
-    }
+    ] as const)
+      for (const fits of [0, 1]) {
+        const b = bench();
+        const sums = sumsOf(n, fits ? 31 : 53);
+        const at = b.put(BigInt64Array.from(sums) as never);
+        const y = fits ? at : b.reserve(n * 4);
+        b.k.rescale_i64_i32_onnx(at, y, n, 12345n, multiplier, fits, zero, lo, hi);
+        const wanted = sums.map((s) => clamp(rescaleFloat(s - 12345n, Math.fround(multiplier)) + zero, lo, hi));
+        assertBits(b.get(y, new Int32Array(n)), wanted, `${n} sums times ${multiplier}`);
+      }
   }
 });
 
