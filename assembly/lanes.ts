@@ -128,7 +128,11 @@ export function firstLanes(count: i32): v128 {
   return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
 }
 
-/** The larger codes of two vectors of 8 or 16 bits. */
+/**
+ * The larger codes of two vectors of 8 or 16 bits.
+ *
+ *     a [a0 a1 ...]  b [b0 b1 ...]  ->  [max(a0, b0) max(a1, b1) ...]
+ */
 // @ts-ignore: decorator
 @inline
 export function maxCodes<T>(a: v128, b: v128): v128 {
@@ -136,7 +140,11 @@ export function maxCodes<T>(a: v128, b: v128): v128 {
   return isSigned<T>() ? i8x16.max_s(a, b) : i8x16.max_u(a, b);
 }
 
-/** The smaller codes of two vectors of 8 or 16 bits. */
+/**
+ * The smaller codes of two vectors of 8 or 16 bits.
+ *
+ *     a [a0 a1 ...]  b [b0 b1 ...]  ->  [min(a0, b0) min(a1, b1) ...]
+ */
 // @ts-ignore: decorator
 @inline
 export function minCodes<T>(a: v128, b: v128): v128 {

@@ -20,7 +20,7 @@ export interface WindowOptions {
   readonly ceil?: boolean;
 }
 
-/** Options of {@link maxPool2d}. */
+/** Options of {@link maxPool2d}; the arithmetic only rounds the ends of the activation. */
 export interface MaxPoolOptions extends WindowOptions, Pick<ResultOptions, "arithmetic"> {
   readonly activation?: Clamp;
 }

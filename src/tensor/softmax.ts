@@ -75,9 +75,20 @@ function refuse(of: string, input: Operand, result: Result, own: { scale: number
   if (depth > most) throw rangeError("x.shape", `at most ${most} values along the axis with "${arithmetic}"`, depth);
 }
 
+/** How many differences there can be between codes; those of 16 bits are looked at, for their table would be long. */
+function differences(data: QTensor["data"], { bytes }: Operand): number {
+  if (bytes === 1) return 256;
+  let [least, largest] = [data[0] ?? 0, data[0] ?? 0];
+  for (const code of data) {
+    if (code < least) least = code;
+    if (code > largest) largest = code;
+  }
+  return largest - least + 1;
+}
+
 /** Reserves and fills the table of exponentials by difference of codes. */
-function tableOf({ kernels, arena }: Engine, { input, result, beta }: Plan): number {
-  const count = 2 ** input.codes.bits;
+function tableOf({ kernels, arena }: Engine, data: QTensor["data"], { input, result, beta }: Plan): number {
+  const count = differences(data, input);
   const table = arena.reserve(count * 4);
   if (result.arithmetic === "onnx") kernels.exp_f64_u32(table, count, input.scale * beta);
   else if (input.bytes === 1) {
@@ -121,7 +132,7 @@ export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
   const machine = engine();
   const { kernels, arena } = machine;
   return arena.scope(() => {
-    const table = tableOf(machine, plan);
+    const table = tableOf(machine, x.data, plan);
     const isFloat = plan.result.arithmetic === "onnx";
     const finish = isFloat ? undefined : finishTflite(machine, plan);
     const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (at, rows, depth, codes) => {
@@ -147,7 +158,7 @@ export function logSoftmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
   const machine = engine();
   const { kernels, arena } = machine;
   return arena.scope(() => {
-    const table = tableOf(machine, plan);
+    const table = tableOf(machine, x.data, plan);
     const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (at, rows, depth, codes) => {
       const e = arena.reserve(rows * depth * 4);
       kernels.lookup_f32_u32(at, e, table, rows, depth);
