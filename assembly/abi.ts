@@ -25,10 +25,14 @@ export const ARITHMETIC_TFLITE_SINGLE: i32 = 2;
 /** An integer product of a 64-bit accumulator (equation 20). */
 export const ARITHMETIC_TFLITE_WIDE: i32 = 3;
 
-/** What requantization writes: codes, accumulators as they are, or float32 numbers. */
-export const RESULT_I8: i32 = 0;
-export const RESULT_U8: i32 = 1;
-export const RESULT_I16: i32 = 2;
+/** Codes of a tensor: signed bytes. */
+export const CODES_I8: i32 = 0;
+/** Unsigned bytes. */
+export const CODES_U8: i32 = 1;
+/** Signed 16-bit codes. */
+export const CODES_I16: i32 = 2;
+
+/** What requantization writes beside codes: accumulators as they are, or float32 numbers. */
 export const RESULT_I32: i32 = 3;
 export const RESULT_I64: i32 = 4;
 export const RESULT_F32: i32 = 5;
@@ -38,13 +42,6 @@ export const GATHER_BYTES: i32 = 0;
 export const GATHER_I8: i32 = 1;
 export const GATHER_U8: i32 = 2;
 export const GATHER_I16: i32 = 3;
-
-/** Codes of a tensor: signed bytes. */
-export const CODES_I8: i32 = 0;
-/** Unsigned bytes. */
-export const CODES_U8: i32 = 1;
-/** Signed 16-bit codes. */
-export const CODES_I16: i32 = 2;
 
 /** Operations on pairs of codes (docs/math.md, equations 30 to 33). */
 export const OPERATION_ADD: i32 = 0;

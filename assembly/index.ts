@@ -14,6 +14,8 @@ import { multiplyPanels } from "./blocks";
 import { Extremes } from "./measure";
 import { decodeMany, encodeMany, Minifloat } from "./minifloat";
 import { arrangeCodes, arrangeFloats, Bytes, Nibbles, packPanels, panelBytes, rowBytes } from "./nbits";
+import { largestMany, sumMany } from "./reduce";
+import { blendRow } from "./resize";
 import { walk } from "./walk";
 
 export * from "./abi";
@@ -37,6 +39,18 @@ export { dot_u8_i8_i32_relaxed } from "./probe";
 export { multiply_rows } from "./product";
 export { round_f32_stochastic } from "./random";
 export { rescale_i32_i32 } from "./rescale";
+export { rescale_i64_i32_onnx, rescale_i64_i32_tflite } from "./reduce";
+export { exp_f64_u32, exp_i16_u32_tflite, exp_i32_u32_tflite, inverse_i16 } from "./exponential";
+export { normalize_f32_f32 } from "./normalize";
+export {
+  log_softmax_f32_f32,
+  lookup_f32_u32,
+  softmax_u32_f32,
+  softmax_u32_i32_tflite,
+  softmax_u32_i32_tflite16,
+} from "./softmax";
+export { pool_max, pool_mean } from "./pool";
+export { resize_nearest } from "./resize";
 export { error_f32_f64_float, error_f32_f64_integer } from "./search";
 export { look_up_u8_u16, look_up_u8_u8, look_up_u16_u16, look_up_u16_u8, pair_u8_u16 } from "./table";
 
@@ -233,4 +247,76 @@ export function multiply_i8_panels_f32(
   scale: f32,
 ): void {
   multiplyPanels(rows, panels, bias, y, m, n, k, block, bits, stride, scale, false);
+}
+
+/** Adds the sums over the rows of [outer, rows, inner] to [outer, inner]. */
+export function sum_i8_i64(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
+  sumMany<i8>(x, sums, outer, rows, inner);
+}
+
+/** Adds the sums over the rows of [outer, rows, inner] to [outer, inner]. */
+export function sum_u8_i64(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
+  sumMany<u8>(x, sums, outer, rows, inner);
+}
+
+/** Adds the sums over the rows of [outer, rows, inner] to [outer, inner]. */
+export function sum_i16_i64(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
+  sumMany<i16>(x, sums, outer, rows, inner);
+}
+
+/** Raises [outer, inner] to the largest codes over the rows of [outer, rows, inner]; with flip -1 lowers it to the least. */
+export function largest_i8_i8(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
+  largestMany<i8>(x, y, outer, rows, inner, flip);
+}
+
+/** Raises [outer, inner] to the largest codes over the rows of [outer, rows, inner]; with flip -1 lowers it to the least. */
+export function largest_u8_u8(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
+  largestMany<u8>(x, y, outer, rows, inner, flip);
+}
+
+/** Raises [outer, inner] to the largest codes over the rows of [outer, rows, inner]; with flip -1 lowers it to the least. */
+export function largest_i16_i16(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
+  largestMany<i16>(x, y, outer, rows, inner, flip);
+}
+
+/** A row of a bilinear resize from the rows above and below it; `columns` points to a Column (resize.ts) for each pixel. */
+export function resize_i8_i8_bilinear(
+  above: usize,
+  below: usize,
+  y: usize,
+  columns: usize,
+  width: i32,
+  channels: i32,
+  down: f32,
+  arithmetic: i32,
+): void {
+  blendRow<i8>(above, below, y, columns, width, channels, down, arithmetic);
+}
+
+/** A row of a bilinear resize from the rows above and below it; `columns` points to a Column (resize.ts) for each pixel. */
+export function resize_u8_u8_bilinear(
+  above: usize,
+  below: usize,
+  y: usize,
+  columns: usize,
+  width: i32,
+  channels: i32,
+  down: f32,
+  arithmetic: i32,
+): void {
+  blendRow<u8>(above, below, y, columns, width, channels, down, arithmetic);
+}
+
+/** A row of a bilinear resize from the rows above and below it; `columns` points to a Column (resize.ts) for each pixel. */
+export function resize_i16_i16_bilinear(
+  above: usize,
+  below: usize,
+  y: usize,
+  columns: usize,
+  width: i32,
+  channels: i32,
+  down: f32,
+  arithmetic: i32,
+): void {
+  blendRow<i16>(above, below, y, columns, width, channels, down, arithmetic);
 }

@@ -146,3 +146,27 @@ export function total4(v: v128): i32 {
 export function firstLanes(count: i32): v128 {
   return i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3));
 }
+
+/**
+ * The larger codes of two vectors of 8 or 16 bits.
+ *
+ *     a [a0 a1 ...]  b [b0 b1 ...]  ->  [max(a0, b0) max(a1, b1) ...]
+ */
+// @ts-ignore: decorator
+@inline
+export function maxCodes<T>(a: v128, b: v128): v128 {
+  if (sizeof<T>() == 2) return isSigned<T>() ? i16x8.max_s(a, b) : i16x8.max_u(a, b);
+  return isSigned<T>() ? i8x16.max_s(a, b) : i8x16.max_u(a, b);
+}
+
+/**
+ * The smaller codes of two vectors of 8 or 16 bits.
+ *
+ *     a [a0 a1 ...]  b [b0 b1 ...]  ->  [min(a0, b0) min(a1, b1) ...]
+ */
+// @ts-ignore: decorator
+@inline
+export function minCodes<T>(a: v128, b: v128): v128 {
+  if (sizeof<T>() == 2) return isSigned<T>() ? i16x8.min_s(a, b) : i16x8.min_u(a, b);
+  return isSigned<T>() ? i8x16.min_s(a, b) : i8x16.min_u(a, b);
+}

@@ -5,10 +5,10 @@ import {
   ARITHMETIC_TFLITE,
   ARITHMETIC_TFLITE_WIDE,
   RESULT_F32,
-  RESULT_I16,
+  CODES_I16,
   RESULT_I32,
   RESULT_I64,
-  RESULT_I8,
+  CODES_I8,
 } from "./abi";
 import { rescale4Once, rescale4Twice, rescaleWide } from "./fixedpoint";
 import { clamp4, MAGIC_BITS, narrow16, roundingMagic, storeCodes4 } from "./lanes";
@@ -19,7 +19,7 @@ import { clamp4, MAGIC_BITS, narrow16, roundingMagic, storeCodes4 } from "./lane
  */
 @unmanaged
 export class Rescale {
-  /** RESULT_I8 ...: what is written. */
+  /** CODES_I8 ...: what is written. */
   result: i32;
   /** ARITHMETIC_ONNX ... */
   arithmetic: i32;
@@ -141,7 +141,7 @@ function scaleRow(acc: usize, to: usize, columns: i32, at: usize, r: Rescale): v
 /** Bytes of one result. */
 export function resultSize(result: i32): usize {
   if (result == RESULT_I64) return 8;
-  return result == RESULT_I32 || result == RESULT_F32 ? 4 : result == RESULT_I16 ? 2 : 1;
+  return result == RESULT_I32 || result == RESULT_F32 ? 4 : result == CODES_I16 ? 2 : 1;
 }
 
 /**
@@ -163,8 +163,8 @@ export function requantizeRows(
   for (let i: i32 = 0; i < rows; i++) {
     if (result == RESULT_I32) memory.copy(to, acc, (<usize>columns) << 2);
     else if (result == RESULT_F32) scaleRow(acc, to, columns, at, r);
-    else if (result == RESULT_I16) requantizeRow<i16>(acc, to, columns, at, r);
-    else if (result == RESULT_I8) requantizeRow<i8>(acc, to, columns, at, r);
+    else if (result == CODES_I16) requantizeRow<i16>(acc, to, columns, at, r);
+    else if (result == CODES_I8) requantizeRow<i8>(acc, to, columns, at, r);
     else requantizeRow<u8>(acc, to, columns, at, r);
     acc += accStride;
     to += toStride;
@@ -190,7 +190,7 @@ function storeResult(acc: i64, to: usize, at: usize, r: Rescale): void {
   const result = r.result;
   if (result == RESULT_I64) store<i64>(to, acc);
   else if (result == RESULT_F32) store<f32>(to, <f32>acc * load<f32>(r.multipliers + at));
-  else if (result == RESULT_I16) store<i16>(to, <i16>codeOf(acc, at, r));
+  else if (result == CODES_I16) store<i16>(to, <i16>codeOf(acc, at, r));
   else store<u8>(to, <u8>codeOf(acc, at, r));
 }
 

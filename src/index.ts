@@ -5,6 +5,7 @@ export { accumulate } from "./tensor/accumulate.ts";
 export { accumulatorBits, type CodesOf, type WeightsOf } from "./tensor/accumulator.ts";
 export { type ActivateOptions, type Activation, activate } from "./tensor/activate.ts";
 export { add, maximum, minimum, mul, prelu, squaredDifference, sub } from "./tensor/binary.ts";
+export type { BlockMatmulOptions } from "./tensor/block-matmul.ts";
 export { decode, type EncodeOptions, encode, pack, type Rounding, unpack } from "./tensor/codec.ts";
 export { type ConcatOptions, concat, type PadOptions, pad } from "./tensor/concat.ts";
 export {
@@ -24,8 +25,21 @@ export {
 } from "./tensor/error.ts";
 export type { Bias, ProductOptions } from "./tensor/finish.ts";
 export { type BatchNorm, type FloatWeight, type FoldOptions, foldBatchNorm } from "./tensor/fold.ts";
-export { matmul } from "./tensor/matmul.ts";
+export { type FloatMatmulOptions, matmul } from "./tensor/matmul.ts";
+export type { NarrowOptions, NarrowSums } from "./tensor/narrow.ts";
+export { type LayerNormOptions, layerNorm } from "./tensor/normalize.ts";
 export { type ObservedRangeOptions, Observer, type ObserverState, observe } from "./tensor/observe.ts";
+export {
+  type AveragePool1dOptions,
+  type AveragePoolOptions,
+  averagePool1d,
+  averagePool2d,
+  type MaxPool1dOptions,
+  type MaxPoolOptions,
+  maxPool1d,
+  maxPool2d,
+  type WindowOptions,
+} from "./tensor/pool.ts";
 export { PreparedWeight, prepare } from "./tensor/prepare.ts";
 export {
   dequantize,
@@ -36,6 +50,19 @@ export {
   requantize,
 } from "./tensor/quantize.ts";
 export type { Range } from "./tensor/range.ts";
+export {
+  type AxesOptions,
+  globalAveragePool,
+  globalMaxPool,
+  type ReduceMeanOptions,
+  type ReduceSumOptions,
+  reduceMax,
+  reduceMean,
+  reduceMin,
+  reduceSum,
+} from "./tensor/reduce.ts";
+export { type ResizeOptions, resize } from "./tensor/resize.ts";
 export type { Arithmetic, Clamp, ResultOptions } from "./tensor/result.ts";
-export type { QTensor, Tensor } from "./tensor/tensor.ts";
+export { logSoftmax, type SoftmaxOptions, softmax } from "./tensor/softmax.ts";
+export type { FloatTensor, QTensor, Tensor } from "./tensor/tensor.ts";
 export { ready, type Tier, tier, useTier } from "./wasm/kernels.ts";

@@ -1,10 +1,11 @@
 // Two quantized tensors, value by value, with broadcasting (docs/math.md, equations 30 to 33).
 
 import { checkOptions, rangeError } from "../check.ts";
+import { codeType } from "../formats.ts";
 import type { Kernels } from "../wasm/kernels.ts";
 import { broadcastShape, checkZero, feedOf } from "./broadcast.ts";
 import { integerScale } from "./codemap.ts";
-import { checkOperand, type Operand } from "./operand.ts";
+import { CODE_CONSTANTS, checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
 import { eachValue } from "./values.ts";
@@ -21,8 +22,6 @@ const OPERATIONS = {
 
 type Operation = keyof typeof OPERATIONS;
 
-const CODES = { int8: "CODES_I8", uint8: "CODES_U8", int16: "CODES_I16" } as const;
-
 /** What a kernel is to do with two operands. */
 interface Plan {
   readonly operation: Operation;
@@ -33,7 +32,7 @@ interface Plan {
 
 /** The words of assembly/elementwise.ts's Pair. */
 function pairOf({ operation, a, b, result }: Plan, kernels: Kernels, integers: readonly number[]): Uint32Array {
-  const kinds = [a.codes, b.codes, result.codes].map((codes) => kernels[CODES[codes.name as "int8"]].value);
+  const kinds = [a.codes, b.codes, result.codes].map((codes) => kernels[CODE_CONSTANTS[codeType(codes) as "i8"]].value);
   const numbers = [a.zero, b.zero, result.zero, result.range.lo, result.range.hi];
   const words = [...numbers, ...kinds, kernels[OPERATIONS[operation]].value, ...integers];
   const pair = new Uint32Array(3 + words.length);

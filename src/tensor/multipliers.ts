@@ -1,8 +1,10 @@
 // How accumulators become results: the multipliers of equations 19 and 20 in docs/math.md, as assembly/requantize.ts reads them.
 
 import { rangeError } from "../check.ts";
+import { codeType } from "../formats.ts";
 import { integerMultiplier } from "../quantizer.ts";
 import type { Engine } from "../wasm/kernels.ts";
+import { CODE_CONSTANTS } from "./operand.ts";
 import { ARITHMETIC_CONSTANTS, type Result } from "./result.ts";
 
 const { fround } = Math;
@@ -17,8 +19,6 @@ export interface AccumulatorScales {
 
 /** What accumulators become: codes, float32 numbers, or what they are. */
 export type Output = Result | "float32" | "sums" | "wide-sums";
-
-const RESULT_CONSTANTS = { int8: "RESULT_I8", uint8: "RESULT_U8", int16: "RESULT_I16" } as const;
 
 /** The real multipliers of a result: one a column. */
 export function multipliersOf(scales: AccumulatorScales, output: Result | "float32", columns: number): Float64Array {
@@ -123,6 +123,6 @@ export function writeRescale(engine: Engine, output: Output, multipliers: Multip
   if (output === "float32") return arena.copy(Uint32Array.of(k.RESULT_F32.value, 0, 0, 0, 0, ...tables, below));
   const { codes, arithmetic, zero, range } = output;
   const kind = wide && arithmetic !== "onnx" ? k.ARITHMETIC_TFLITE_WIDE : k[ARITHMETIC_CONSTANTS[arithmetic]];
-  const result = k[RESULT_CONSTANTS[codes.name as "int8"]];
+  const result = k[CODE_CONSTANTS[codeType(codes) as "i8"]];
   return arena.copy(Uint32Array.of(result.value, kind.value, zero, range.lo, range.hi, ...tables, below));
 }

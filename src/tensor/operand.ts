@@ -1,10 +1,10 @@
 // What integer operators ask of an operand: codes of 8 or 16 bits with one scale and zero.
 
 import { rangeError } from "../check.ts";
-import type { CodeArray, IntegerFormat } from "../formats.ts";
+import { type CodeArray, codeType, type IntegerFormat } from "../formats.ts";
 import type { CodeRange } from "../quantizer.ts";
 import { OPERAND_FORMATS, type Result, type ResultOptions, resultOf } from "./result.ts";
-import { checkTensor, type QTensor } from "./tensor.ts";
+import { checkTensor, codeBytes, type QTensor } from "./tensor.ts";
 
 /** A checked operand. */
 export interface Operand {
@@ -17,7 +17,14 @@ export interface Operand {
   readonly shape: readonly number[];
   readonly length: number;
   readonly data: CodeArray;
+  /** The codes' type in the names of kernels. */
+  readonly type: "i8" | "u8" | "i16";
+  /** Bytes of a code. */
+  readonly bytes: number;
 }
+
+/** The ABI constant of a type. */
+export const CODE_CONSTANTS = { i8: "CODES_I8", u8: "CODES_U8", i16: "CODES_I16" } as const;
 
 /** Checks an operand: one of `formats`, one scale and zero. */
 export function checkOperand(x: QTensor, name: string, formats: readonly string[] = OPERAND_FORMATS): Operand {
@@ -29,7 +36,9 @@ export function checkOperand(x: QTensor, name: string, formats: readonly string[
   const codes = row as IntegerFormat;
   if (grain.count !== 1) throw rangeError(`${name}.scale`, "one scale for the whole tensor", x.scale);
   const [scale, zero] = [x.scale[0] as number, x.zero[0] as number];
-  return { codes, range, scale, zero, shape: x.shape, length, data: x.data };
+  const { shape, data } = x;
+  const type = codeType(codes) as Operand["type"];
+  return { codes, range, scale, zero, shape, length, data, type, bytes: codeBytes(codes) };
 }
 
 /** A tensor with other codes and the same parameters. */
@@ -50,4 +59,11 @@ export function withCodes(x: QTensor, shape: readonly number[], data: QTensor["d
 export function resultLike(options: Partial<ResultOptions>, input: Operand): Result {
   const zero = options.format === undefined || options.format === input.codes.name ? input.zero : 0;
   return resultOf({ ...options, scale: options.scale ?? input.scale, zero: options.zero ?? zero }, input.codes);
+}
+
+/** Equation 41's M: what the steps of `count` values are multiplied by. */
+export function multiplierOf(input: Operand, scale: number, count: number): number {
+  const multiplier = Math.fround(input.scale / Math.fround(scale * count));
+  if (multiplier < Infinity) return multiplier;
+  throw rangeError("scale", "a scale by which x's can be divided in float32", scale);
 }

@@ -1,0 +1,73 @@
+// Layer normalization of quantized tensors (docs/math.md, equation 49).
+
+import { checkAxis, checkFloats, checkOptions, rangeError, typeError } from "../check.ts";
+import { engine } from "../wasm/kernels.ts";
+import { checkOperand } from "./operand.ts";
+import { type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { eachRowPiece, quantizeRows, rowsAlong } from "./rows.ts";
+import type { QTensor } from "./tensor.ts";
+
+/** Options of {@link layerNorm}. */
+export interface LayerNormOptions extends Pick<ResultOptions, "scale" | "zero" | "format" | "activation"> {
+  /** The first of the axes that are normalized together; default the last. */
+  readonly axis?: number;
+  /** Factors, one per value of a row; default 1. */
+  readonly gamma?: Float32Array;
+  /** Summands, one per value of a row; default 0. */
+  readonly beta?: Float32Array;
+  /** Added to the variance; a positive number, default 1e-5. */
+  readonly epsilon?: number;
+}
+
+const KNOWN = ["axis", "gamma", "beta", "epsilon", "scale", "zero", "format", "activation"];
+
+/** Values of a row whose exact moments fit an int64. */
+const MOST = { 8: 2 ** 23, 16: 65536 };
+
+function checkRow(given: unknown, depth: number, fallback: number, name: string): Float32Array {
+  if (given === undefined) return new Float32Array(depth).fill(fallback);
+  const values = checkFloats(given, name);
+  if (values.length !== depth) throw rangeError(name, `${depth} values, one per value of a row`, values.length);
+  const odd = values.findIndex((value) => !Number.isFinite(value));
+  if (odd >= 0) throw rangeError(`${name}[${odd}]`, "a finite number", values[odd]);
+  return values;
+}
+
+/**
+ * (x - mean) / sqrt(variance + epsilon) * gamma + beta over the axes from `axis` on, quantized. Mean and variance are exact;
+ * the rest is float32 in the order of equation 49.
+ * @param x int8, uint8 or int16 with one scale; rows of at most 2^23 values of 8 bits, 65,536 of 16
+ * @throws RangeError where scale / sqrt(epsilon) is beyond float32
+ */
+export function layerNorm(x: QTensor, given: LayerNormOptions): QTensor {
+  const options = checkOptions(given, KNOWN, "layerNorm");
+  const input = checkOperand(x, "x");
+  const axis = checkAxis(options.axis ?? x.shape.length - 1, x.shape);
+  const depth = x.shape.slice(axis).reduce((a, b) => a * b, 1);
+  const rows = { ...rowsAlong(x.shape, axis), depth, inner: 1 };
+  const most = MOST[input.codes.bits as 8 | 16];
+  if (depth > most) throw rangeError("x.shape", `at most ${most} values a row of ${input.codes.name}`, depth);
+  const { epsilon = 1e-5 } = options;
+  if (typeof epsilon !== "number") throw typeError("epsilon", "a positive finite number", epsilon);
+  if (!(epsilon > 0 && epsilon < Infinity)) throw rangeError("epsilon", "a positive finite number", epsilon);
+  if (!Number.isFinite(Math.fround(input.scale / Math.sqrt(epsilon)))) {
+    throw rangeError("epsilon", "a number whose square root divides x's scale to a float32", epsilon);
+  }
+  const gamma = checkRow(options.gamma, depth, 1, "gamma");
+  const beta = checkRow(options.beta, depth, 0, "beta");
+  const { scale, zero, format, activation } = options;
+  const result = resultOf(
+    { scale, ...(zero !== undefined && { zero }), ...(format && { format }), ...(activation && { activation }) },
+    input.codes,
+  );
+  const machine = engine();
+  const { kernels, arena } = machine;
+  return arena.scope(() => {
+    const weights = [arena.copy(gamma), arena.copy(beta)] as const;
+    const data = eachRowPiece(machine, x.data, input, rows, result, (at, count, length, codes) => {
+      kernels.normalize_f32_f32(at, at, ...weights, count, length, input.scale, epsilon);
+      quantizeRows(machine, at, result, codes);
+    });
+    return resultTensor(result, x.shape.slice(), data);
+  });
+}

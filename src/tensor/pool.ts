@@ -1,0 +1,249 @@
+// Max and average pooling of quantized images, channels last (docs/math.md, equations 40 to 42).
+
+import { checkFlag, checkInteger, checkOptions, conflict, rangeError, typeError } from "../check.ts";
+import { engine } from "../wasm/kernels.ts";
+import { CODE_CONSTANTS, checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
+import { ARITHMETIC_CONSTANTS, type Clamp, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
+
+/** The windows of a pooling over two axes. */
+export interface WindowOptions {
+  /** Height and width of the window. */
+  readonly kernel: readonly [h: number, w: number];
+  /** Default 1. */
+  readonly strides?: readonly [h: number, w: number];
+  /** Default none. Each less than the window's extent. */
+  readonly pads?: readonly [top: number, left: number, bottom: number, right: number];
+  /** Distance of a window's taps; default 1. */
+  readonly dilations?: readonly [h: number, w: number];
+  /** Whether a window that reaches beyond the pads counts, if it begins before them. */
+  readonly ceil?: boolean;
+}
+
+/** Options of {@link maxPool2d}; the arithmetic only rounds the ends of the activation. */
+export interface MaxPoolOptions extends WindowOptions, Pick<ResultOptions, "arithmetic"> {
+  readonly activation?: Clamp;
+}
+
+/** Options of {@link averagePool2d}. Scale, zero and format of the result default to the input's. */
+export interface AveragePoolOptions extends WindowOptions, Partial<ResultOptions> {
+  /** Whether pads count as zeros; default false: they are left out of the mean. */
+  readonly countIncludePad?: boolean;
+}
+
+const WINDOW_KEYS = ["kernel", "strides", "pads", "dilations", "ceil"] as const;
+const MAX_KEYS = [...WINDOW_KEYS, "activation", "arithmetic"];
+const AVERAGE_KEYS = [...MAX_KEYS, "countIncludePad", "scale", "zero", "format"];
+
+/** Bytes of input that are worked on at a time: they stay in the L2 cache. */
+const BAND = 262144;
+
+/** One spatial axis of a pooling. */
+interface Axis {
+  readonly extent: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly before: number;
+  readonly after: number;
+  readonly dilation: number;
+  readonly windows: number;
+}
+
+function checkExtents(value: unknown, count: number, least: number, name: string): readonly number[] {
+  if (!Array.isArray(value) || value.length !== count) throw typeError(name, `an array of ${count} integers`, value);
+  return value.map((each, i) => checkInteger(each, least, 2 ** 31 - 1, `${name}[${i}]`));
+}
+
+/** The windows along axis i of 0 (height) and 1 (width). */
+function axisOf(extent: number, options: WindowOptions, i: 0 | 1): Axis {
+  const [kernel, stride, dilation] = [options.kernel, options.strides ?? [1, 1], options.dilations ?? [1, 1]].map(
+    (pair, k) => checkExtents(pair, 2, 1, ["kernel", "strides", "dilations"][k] as string)[i],
+  ) as [number, number, number];
+  const pads = checkExtents(options.pads ?? [0, 0, 0, 0], 4, 0, "pads");
+  const [before, after] = [pads[i], pads[i + 2]] as [number, number];
+  const reach = dilation * (kernel - 1) + 1;
+  if (Math.max(before, after) >= reach) throw rangeError("pads", `less than the extent of the kernel, ${reach}`, pads);
+  const room = extent + before + after - reach;
+  if (room < 0)
+    throw rangeError("kernel", `an extent of at most ${extent + before + after}, the padded input's`, reach);
+  const windows = (options.ceil ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
+  const beyond = options.ceil && (windows - 1) * stride >= extent + before;
+  return { extent, kernel, stride, before, after, dilation, windows: beyond ? windows - 1 : windows };
+}
+
+/** Both axes of a checked image batch. */
+function axesOf(x: QTensor, options: WindowOptions): readonly [Axis, Axis] {
+  if (x.shape.length !== 4) throw rangeError("x.shape", "[n, h, w, c]", x.shape);
+  checkFlag(options.ceil, "ceil");
+  return [axisOf(x.shape[1] as number, options, 0), axisOf(x.shape[2] as number, options, 1)];
+}
+
+/** What a mean needs beyond the windows. */
+interface Mean {
+  readonly countIncludePad: boolean;
+  readonly arithmetic: number;
+}
+
+/** Windows of assembly/pool.ts. */
+function windowsOf([y, x]: readonly [Axis, Axis], channels: number, input: Operand, result: Result, mean?: Mean) {
+  const fields = Int32Array.of(
+    ...[engine().kernels[CODE_CONSTANTS[input.type]].value, y.extent, x.extent, channels, x.windows],
+    ...[y.kernel, x.kernel, y.stride, x.stride, y.dilation, x.dilation, y.before, x.before],
+    ...(mean?.countIncludePad
+      ? [y.extent + y.after, x.extent + x.after, -y.before, -x.before]
+      : [y.extent, x.extent, 0, 0]),
+    ...[
+      result.range.lo,
+      result.range.hi,
+      codeBytes(result.codes),
+      input.zero,
+      result.zero,
+      0,
+      0,
+      mean?.arithmetic ?? 0,
+    ],
+  );
+  new Float32Array(fields.buffer).set([input.scale, result.scale], fields.length - 3);
+  return fields;
+}
+
+type Kernel = (x: number, y: number, windows: number, first: number, rows: number) => void;
+
+/** Pools image by image, a band of output rows at a time. */
+function pool(
+  x: QTensor,
+  axes: readonly [Axis, Axis],
+  input: Operand,
+  result: Result,
+  kernel: Kernel,
+  windows: Int32Array,
+) {
+  const [n = 0, , width = 0, channels = 0] = x.shape;
+  const [rows, columns] = axes;
+  const pixel = channels * codeBytes(result.codes);
+  const shape = [n, rows.windows, columns.windows, channels];
+  const data = new (codeArray(result.codes))(shape.reduce((a, b) => a * b, 1));
+  const lineLength = width * channels;
+  const reach = rows.dilation * (rows.kernel - 1) + 1;
+  const band = Math.max(Math.floor((BAND / (lineLength * input.bytes + 1) - reach) / rows.stride), 1);
+  const { arena } = engine();
+  for (let image = 0; image < n; image++) {
+    for (let first = 0; first < rows.windows; first += band) {
+      const count = Math.min(band, rows.windows - first);
+      const from = Math.max(first * rows.stride - rows.before, 0);
+      const till = Math.min((first + count - 1) * rows.stride - rows.before + reach, rows.extent);
+      const line = (image * rows.extent + from) * lineLength;
+      const place = (image * rows.windows + first) * columns.windows * channels;
+      arena.scope(() => {
+        const at = arena.copy(x.data.subarray(line, line + Math.max(till - from, 0) * lineLength));
+        const to = arena.reserve(count * columns.windows * pixel);
+        kernel(at - from * lineLength * input.bytes, to, arena.copy(windows), first, count);
+        arena.read(to, data.subarray(place, place + count * columns.windows * channels));
+      });
+    }
+  }
+  return { shape, data };
+}
+
+/**
+ * The largest code of every window; pads are never the largest. Scale, zero and format are kept.
+ * @param x [n, h, w, c], int8, uint8 or int16 with one scale
+ * @returns [n, oh, ow, c]
+ * @throws RangeError where windows do not fit: a kernel beyond the padded input, pads not below the kernel, zero strides
+ */
+export function maxPool2d(x: QTensor, given: MaxPoolOptions): QTensor {
+  const options = checkOptions(given, MAX_KEYS, "maxPool2d");
+  const input = checkOperand(x, "x");
+  const axes = axesOf(x, options);
+  const { activation, arithmetic = "onnx" } = options;
+  const clamp = resultOf(
+    { scale: input.scale, zero: input.zero, arithmetic, ...(activation && { activation }) },
+    input.codes,
+  );
+  const windows = windowsOf(axes, x.shape[3] as number, input, clamp);
+  const { shape, data } = pool(x, axes, input, clamp, engine().kernels.pool_max, windows);
+  return withCodes(x, shape, data);
+}
+
+/** TensorFlow Lite's average pooling keeps its input's parameters, and leaves pads out. */
+function refuseForTflite(options: AveragePoolOptions, input: Operand, result: Result): void {
+  if (result.arithmetic === "onnx") return;
+  const why = `arithmetic "${result.arithmetic}" keeps the input's parameters`;
+  if (result.codes.name !== input.codes.name) throw conflict("format", "arithmetic", why);
+  if (result.scale !== input.scale) throw conflict("scale", "arithmetic", why);
+  if (result.zero !== input.zero) throw conflict("zero", "arithmetic", why);
+  if (options.countIncludePad)
+    throw conflict("countIncludePad", "arithmetic", `"${result.arithmetic}" leaves pads out`);
+}
+
+/** The same options along one axis. */
+type Along<O extends WindowOptions> = Omit<O, "kernel" | "strides" | "pads" | "dilations"> & {
+  readonly kernel: number;
+  /** Default 1. */
+  readonly strides?: number;
+  /** Default none. */
+  readonly pads?: readonly [before: number, after: number];
+  /** Default 1. */
+  readonly dilations?: number;
+};
+
+/** Options of {@link maxPool1d}. */
+export type MaxPool1dOptions = Along<MaxPoolOptions>;
+
+/** Options of {@link averagePool1d}. */
+export type AveragePool1dOptions = Along<AveragePoolOptions>;
+
+/** Pools [n, w, c] as [n, 1, w, c]. */
+function poolAlong<O extends WindowOptions>(
+  x: QTensor,
+  given: Along<O>,
+  keys: readonly string[],
+  of: string,
+  pool2d: (x: QTensor, options: O) => QTensor,
+): QTensor {
+  const { kernel, strides = 1, pads = [0, 0], dilations = 1, ...rest } = checkOptions(given, keys, of);
+  checkOperand(x, "x");
+  if (x.shape.length !== 3) throw rangeError("x.shape", "[n, w, c]", x.shape);
+  for (const [name, value] of Object.entries({ kernel, strides, dilations })) checkInteger(value, 1, 2 ** 31 - 1, name);
+  const [before, after] = checkExtents(pads, 2, 0, "pads");
+  const [n, w, c] = x.shape as [number, number, number];
+  const along = { kernel: [1, kernel], strides: [1, strides], pads: [0, before, 0, after], dilations: [1, dilations] };
+  const y = pool2d({ ...x, shape: [n, 1, w, c] }, { ...rest, ...along } as unknown as O);
+  return { ...y, shape: [n, y.shape[2] as number, c] };
+}
+
+/** {@link maxPool2d} along one axis: [n, w, c] -> [n, ow, c]. */
+export function maxPool1d(x: QTensor, options: MaxPool1dOptions): QTensor {
+  return poolAlong(x, options, MAX_KEYS, "maxPool1d", maxPool2d);
+}
+
+/** {@link averagePool2d} along one axis: [n, w, c] -> [n, ow, c]. */
+export function averagePool1d(x: QTensor, options: AveragePool1dOptions): QTensor {
+  return poolAlong(x, options, AVERAGE_KEYS, "averagePool1d", averagePool2d);
+}
+
+/**
+ * The mean of every window. `"onnx"` dequantizes, averages and quantizes in the order of equation 41; `"tflite"` divides the
+ * sum of codes and keeps scale, zero and format (equation 42). A window that lies on pads alone has the code of 0.
+ * @param x [n, h, w, c], int8, uint8 or int16 with one scale; windows of at most 32,767 values in int16, 2^23 - 1 in 8 bits
+ * @returns [n, oh, ow, c]
+ * @throws RangeError where windows do not fit; TypeError where "tflite" is asked for other parameters
+ */
+export function averagePool2d(x: QTensor, given: AveragePoolOptions): QTensor {
+  const options = checkOptions(given, AVERAGE_KEYS, "averagePool2d");
+  checkFlag(options.countIncludePad, "countIncludePad");
+  const input = checkOperand(x, "x");
+  const axes = axesOf(x, options);
+  const most = input.bytes === 1 ? 2 ** 23 - 1 : 2 ** 15 - 1;
+  const taps = axes[0].kernel * axes[1].kernel;
+  if (taps > most) throw rangeError("kernel", `at most ${most} values of ${input.codes.name}`, taps);
+  const result = resultLike(options, input);
+  refuseForTflite(options, input, result);
+  multiplierOf(input, result.scale, 1); // of one value: that of more is smaller
+  const { kernels } = engine();
+  const arithmetic = kernels[ARITHMETIC_CONSTANTS[result.arithmetic]].value;
+  const mean = { countIncludePad: options.countIncludePad ?? false, arithmetic };
+  const windows = windowsOf(axes, x.shape[3] as number, input, result, mean);
+  const { shape, data } = pool(x, axes, input, result, kernels.pool_mean, windows);
+  return resultTensor(result, shape, data);
+}
