@@ -21,12 +21,12 @@ async function compile(target) {
   await promisify(execFile)(process.execPath, [asc, "--config", "asconfig.json", "--target", target]);
 }
 
-/** The modules as text, so that any bundler, tsc and tsx read them alike: one in base64, the other as what it differs in. */
+/** The modules as text, so that any bundler, tsc and tsx read them alike: one in hexadecimal, the other as what it differs in. */
 function embed() {
   const [simd, relaxed] = TARGETS.map((target) => readFileSync(`build/${target}.wasm`));
   const lines = [
     'import type { Delta } from "../src/wasm/delta.ts";\n\n',
-    `export const simd = "${simd.toString("base64")}";\n`,
+    `export const simd = "${simd.toString("hex")}";\n`,
     `export const relaxed: Delta = ${JSON.stringify(deltaOf(simd, relaxed))};\n`,
   ];
   writeFileSync("build/modules.ts", lines.join(""));

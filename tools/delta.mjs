@@ -22,7 +22,7 @@ function sameFrom(base, start, target, at) {
   return length;
 }
 
-/** Entries [literal, start, length]: bytes in base64, then `length` bytes of `base` from `start` on. */
+/** Entries [literal, start, length]: bytes in hexadecimal, then `length` bytes of `base` from `start` on. */
 export function deltaOf(base, target) {
   const places = index(base);
   const entries = [];
@@ -38,10 +38,10 @@ export function deltaOf(base, target) {
       continue;
     }
     const length = sameFrom(base, found, target, at);
-    entries.push([target.toString("base64", literal, at), found, length]);
+    entries.push([target.toString("hex", literal, at), found, length]);
     at += length;
     literal = at;
   }
-  if (literal < target.length) entries.push([target.toString("base64", literal), 0, 0]);
+  if (literal < target.length) entries.push([target.toString("hex", literal), 0, 0]);
   return entries;
 }

@@ -4,10 +4,10 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { relaxed, simd } from "../../build/modules.ts";
 import type { instantiate } from "../../build/simd.d.ts";
 import { rangeError } from "../check.ts";
-import { fromBase64 } from "../host.ts";
 import { Arena } from "./arena.ts";
 import { applyDelta } from "./delta.ts";
 import { Heap } from "./heap.ts";
+import { fromHex } from "./hex.ts";
 import { withSharedMemory } from "./shared.ts";
 
 /** A build of the kernels: plain SIMD, or with the relaxed SIMD instructions. Both give the same bytes. */
@@ -33,7 +33,7 @@ const started: { simd?: Engine; relaxed?: Engine | undefined } = {};
 
 /** The bytes of a module. */
 function bytesOf(tier: Tier): Uint8Array<ArrayBuffer> {
-  const base = fromBase64(simd);
+  const base = fromHex(simd);
   return tier === "simd" ? base : applyDelta(base, relaxed);
 }
 

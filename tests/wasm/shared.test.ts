@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { simd } from "../../build/modules.ts";
-import { fromBase64 } from "../../src/host.ts";
+import { fromHex } from "../../src/wasm/hex.ts";
 import { type Engine, startShared, type Tier } from "../../src/wasm/kernels.ts";
 import { withSharedMemory } from "../../src/wasm/shared.ts";
 import { randomWords, tiers } from "../kernels/harness.ts";
@@ -68,6 +68,6 @@ for (const tier of tiers()) {
 }
 
 test("a module that imports something else is refused", () => {
-  const module = withSharedMemory(fromBase64(simd));
+  const module = withSharedMemory(fromHex(simd));
   assert.throws(() => withSharedMemory(module), { name: "RangeError", message: /imports nothing but a memory/ });
 });
