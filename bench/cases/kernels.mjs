@@ -15,7 +15,7 @@ async function instance(path, count) {
   const x = PAGE;
   const y = x + count * 4;
   const scale = y + count * 4;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((scale + 128) / PAGE) + 1 });
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((scale + 128) / PAGE) + 1, maximum: 65536 });
   const { instance } = await WebAssembly.instantiate(await readFile(path), { env: { memory } });
   const kernels = instance.exports;
   assert.ok(kernels.HEAP_BASE.value <= PAGE);

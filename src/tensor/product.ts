@@ -246,7 +246,7 @@ function runDepthwise(product: Product, packing: "depthwise-bytes" | "depthwise-
     columns,
     w.at(packing),
   ];
-  const pointers = arena.reserve(block * tapGroups * taps * 4 + SLACK);
+  const pointers = arena.reserve(block * ceil((tapGroups * taps * 4) / 16) * 16);
   const patch = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns);
   const sums = arena.reserve(block * wholeColumns * 4);
   const bias = copyInitialSums(product, zero, 0, columns, false);

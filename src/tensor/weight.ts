@@ -108,6 +108,12 @@ export function panelBytes(w: Weight, packing: "bytes" | "words"): number {
   return Math.ceil(w.columns / w.groups / 8) * steps * 32;
 }
 
+/** Whether a depthwise kernel is packed by its columns: the most frequent one is, 3 x 3 with an output a channel. */
+function hasColumns({ shape, columns, groups }: Weight): boolean {
+  const [height, width] = shape.slice(-3);
+  return height === 3 && width === 3 && shape.length === 4 && columns === groups;
+}
+
 /** Bytes of a weight's packed form. */
 export function packedBytes(w: Weight, packing: Packing): number {
   if (packing === "bytes" || packing === "words") return w.groups * panelBytes(w, packing);
@@ -120,7 +126,9 @@ export function pack({ kernels: k, arena }: Engine, w: Weight, packing: Packing,
     const from = arena.copy(w.bytes);
     const zeros = arena.copy(w.zero);
     if (packing !== "bytes" && packing !== "words") {
-      k.pack_i8_depthwise(from, zeros, to, w.columns, w.length, DEPTHWISE_TAPS[packing], maskOf(w), +w.signed);
+      const lines = packing === "depthwise-bytes" && hasColumns(w) ? 3 : 0;
+      const taps = DEPTHWISE_TAPS[packing];
+      k.pack_i8_depthwise(from, zeros, to, w.columns, w.length, taps, lines, maskOf(w), +w.signed);
       return;
     }
     const columns = w.columns / w.groups;

@@ -40,6 +40,7 @@ const SHAPES = [
   [33, 31],
   [0, 3],
   [16, 64],
+  [19, 9],
 ] as const;
 
 testKernel("pack_i8_i8_panels, pack_i8_i16_panels and pack_i8_depthwise lay weights out; the rest is 0", (bench) => {
@@ -72,8 +73,15 @@ testKernel("pack_i8_i8_panels, pack_i8_i16_panels and pack_i8_depthwise lay weig
       for (const taps of [2, 4]) {
         const wanted = panelsOf(taps === 4 ? narrow : wide, columns, length, taps, 16);
         const array = taps === 4 ? new Int8Array(wanted.length) : new Int16Array(wanted.length);
-        const run = (to: number) => b.k.pack_i8_depthwise(from, zero, to, columns, length, taps, mask, +signed);
+        const run = (to: number) => b.k.pack_i8_depthwise(from, zero, to, columns, length, taps, 0, mask, +signed);
         check(wanted, array, run, `depthwise ${taps}`);
+      }
+      if (length % 3 === 0) {
+        const across = length / 3;
+        const column = (j: number, k: number) => (k % 4 < 3 ? narrow(j, (k % 4) * across + Math.floor(k / 4)) : 0);
+        const wanted = panelsOf(column, columns, across * 4, 4, 16);
+        const run = (to: number) => b.k.pack_i8_depthwise(from, zero, to, columns, length, 4, 3, mask, +signed);
+        check(wanted, new Int8Array(wanted.length), run, "columns");
       }
     }
   }
@@ -198,7 +206,7 @@ testKernel("depthwise_rows equals the oracle, however the rows are split", (benc
       const rows = at(shape, 1) * at(shape, 2);
       const weights = b.reserve(whole(columns) * 4 * 5, 0);
       const from = b.put(w);
-      b.k.pack_i8_depthwise(from, b.put(new Int32Array(columns).fill(zw)), weights, columns, 9, 2, 0, 1);
+      b.k.pack_i8_depthwise(from, b.put(new Int32Array(columns).fill(zw)), weights, columns, 9, 2, 0, 0, 1);
       const source = b.put(Int8Array.of(...x, ...new Int8Array(SLACK)), 0);
       const each = { input, kernel, columns, geometry };
       const patches = patchesOf(b, each, source, shape.slice(1, 3), [0, 0, zx]);

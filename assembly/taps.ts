@@ -1,0 +1,265 @@
+// The sums of depthwise convolutions: sixteen channels at a time; a group of taps is interleaved, so that one dot product covers
+// four channels by four taps of bytes, or four by two of int16.
+//
+//     taps a b c d of channels 0..15  ->  [a0 b0 c0 d0 a1 .. d3] [a4 b4 c4 d4 .. d7] [a8 .. d11] [a12 .. d15]
+//
+// The weights of a block of sixteen channels and a group of taps lie in 64 bytes in the same order.
+
+import { Bytes, Words } from "./gemm";
+
+/** Interleaves the bytes of channels 0..7: a0 b0 a1 b1 ... a7 b7. */
+// @ts-ignore: decorator
+@inline
+function lowBytes(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+/** Interleaves the bytes of channels 8..15. */
+// @ts-ignore: decorator
+@inline
+function highBytes(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+/** Interleaves the pairs of bytes of the lower four channels. */
+// @ts-ignore: decorator
+@inline
+function lowPairs(a: v128, b: v128): v128 {
+  return i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+/** Interleaves the pairs of bytes of the upper four channels. */
+// @ts-ignore: decorator
+@inline
+function highPairs(a: v128, b: v128): v128 {
+  return i16x8.shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
+/** One block of sixteen channels of two pixels, whose tap pointers are at p and q; sums go to `to` and `next`. */
+export function pairOfFour(
+  p: usize,
+  q: usize,
+  offset: usize,
+  w: usize,
+  groups: i32,
+  bias: usize,
+  to: usize,
+  next: usize,
+): void {
+  const dot = changetype<Bytes>(0);
+  let a0 = v128.load(bias);
+  let a1 = v128.load(bias, 16);
+  let a2 = v128.load(bias, 32);
+  let a3 = v128.load(bias, 48);
+  let b0 = a0;
+  let b1 = a1;
+  let b2 = a2;
+  let b3 = a3;
+  for (let i: i32 = 0; i < groups; i++) {
+    const w0 = v128.load(w);
+    const w1 = v128.load(w, 16);
+    const w2 = v128.load(w, 32);
+    const w3 = v128.load(w, 48);
+    let s = v128.load(load<u32>(p) + offset);
+    let t = v128.load(load<u32>(p, 4) + offset);
+    let u = v128.load(load<u32>(p, 8) + offset);
+    let v = v128.load(load<u32>(p, 12) + offset);
+    let st = lowBytes(s, t);
+    let uv = lowBytes(u, v);
+    a0 = dot.add(a0, w0, lowPairs(st, uv));
+    a1 = dot.add(a1, w1, highPairs(st, uv));
+    st = highBytes(s, t);
+    uv = highBytes(u, v);
+    a2 = dot.add(a2, w2, lowPairs(st, uv));
+    a3 = dot.add(a3, w3, highPairs(st, uv));
+    s = v128.load(load<u32>(q) + offset);
+    t = v128.load(load<u32>(q, 4) + offset);
+    u = v128.load(load<u32>(q, 8) + offset);
+    v = v128.load(load<u32>(q, 12) + offset);
+    st = lowBytes(s, t);
+    uv = lowBytes(u, v);
+    b0 = dot.add(b0, w0, lowPairs(st, uv));
+    b1 = dot.add(b1, w1, highPairs(st, uv));
+    st = highBytes(s, t);
+    uv = highBytes(u, v);
+    b2 = dot.add(b2, w2, lowPairs(st, uv));
+    b3 = dot.add(b3, w3, highPairs(st, uv));
+    p += 16;
+    q += 16;
+    w += 64;
+  }
+  v128.store(to, a0);
+  v128.store(to, a1, 16);
+  v128.store(to, a2, 32);
+  v128.store(to, a3, 48);
+  v128.store(next, b0);
+  v128.store(next, b1, 16);
+  v128.store(next, b2, 32);
+  v128.store(next, b3, 48);
+}
+
+/**
+ * The sums of four neighbouring outputs, eight channels of each: `x` is the first output's first tap, `line` and `pixel` are the
+ * bytes to the taps below it and beside it. A column of the image is interleaved once for the three outputs that it meets.
+ */
+export function fourOfColumns(
+  x: usize,
+  line: usize,
+  pixel: usize,
+  w: usize,
+  bias: usize,
+  to: usize,
+  stride: usize,
+): void {
+  const dot = changetype<Bytes>(0);
+  const w0 = v128.load(w);
+  const v0 = v128.load(w, 16);
+  const w1 = v128.load(w, 64);
+  const v1 = v128.load(w, 80);
+  const w2 = v128.load(w, 128);
+  const v2 = v128.load(w, 144);
+  let a0 = v128.load(bias);
+  let b0 = v128.load(bias, 16);
+  let a1 = a0;
+  let b1 = b0;
+  let a2 = a0;
+  let b2 = b0;
+  let a3 = a0;
+  let b3 = b0;
+  let upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
+  let lower = v128.load64_zero(x + 2 * line);
+  lower = lowBytes(lower, lower);
+  let low = lowPairs(upper, lower);
+  let high = highPairs(upper, lower);
+  a0 = dot.add(a0, w0, low);
+  b0 = dot.add(b0, v0, high);
+  x += pixel;
+  upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
+  lower = v128.load64_zero(x + 2 * line);
+  lower = lowBytes(lower, lower);
+  low = lowPairs(upper, lower);
+  high = highPairs(upper, lower);
+  a0 = dot.add(a0, w1, low);
+  b0 = dot.add(b0, v1, high);
+  a1 = dot.add(a1, w0, low);
+  b1 = dot.add(b1, v0, high);
+  x += pixel;
+  upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
+  lower = v128.load64_zero(x + 2 * line);
+  lower = lowBytes(lower, lower);
+  low = lowPairs(upper, lower);
+  high = highPairs(upper, lower);
+  a0 = dot.add(a0, w2, low);
+  b0 = dot.add(b0, v2, high);
+  a1 = dot.add(a1, w1, low);
+  b1 = dot.add(b1, v1, high);
+  a2 = dot.add(a2, w0, low);
+  b2 = dot.add(b2, v0, high);
+  x += pixel;
+  upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
+  lower = v128.load64_zero(x + 2 * line);
+  lower = lowBytes(lower, lower);
+  low = lowPairs(upper, lower);
+  high = highPairs(upper, lower);
+  a1 = dot.add(a1, w2, low);
+  b1 = dot.add(b1, v2, high);
+  a2 = dot.add(a2, w1, low);
+  b2 = dot.add(b2, v1, high);
+  a3 = dot.add(a3, w0, low);
+  b3 = dot.add(b3, v0, high);
+  x += pixel;
+  upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
+  lower = v128.load64_zero(x + 2 * line);
+  lower = lowBytes(lower, lower);
+  low = lowPairs(upper, lower);
+  high = highPairs(upper, lower);
+  a2 = dot.add(a2, w2, low);
+  b2 = dot.add(b2, v2, high);
+  a3 = dot.add(a3, w1, low);
+  b3 = dot.add(b3, v1, high);
+  x += pixel;
+  upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
+  lower = v128.load64_zero(x + 2 * line);
+  lower = lowBytes(lower, lower);
+  low = lowPairs(upper, lower);
+  high = highPairs(upper, lower);
+  a3 = dot.add(a3, w2, low);
+  b3 = dot.add(b3, v2, high);
+  v128.store(to, a0);
+  v128.store(to, b0, 16);
+  v128.store(to + stride, a1);
+  v128.store(to + stride, b1, 16);
+  v128.store(to + 2 * stride, a2);
+  v128.store(to + 2 * stride, b2, 16);
+  v128.store(to + 3 * stride, a3);
+  v128.store(to + 3 * stride, b3, 16);
+}
+
+/** Eight bytes as int16. */
+// @ts-ignore: decorator
+@inline
+function lowHalf<T>(v: v128): v128 {
+  return isSigned<T>() ? i16x8.extend_low_i8x16_s(v) : i16x8.extend_low_i8x16_u(v);
+}
+
+/** The other eight. */
+// @ts-ignore: decorator
+@inline
+function highHalf<T>(v: v128): v128 {
+  return isSigned<T>() ? i16x8.extend_high_i8x16_s(v) : i16x8.extend_high_i8x16_u(v);
+}
+
+/** The same with groups of two taps, widened to int16. */
+export function pairOfTwo<T>(
+  p: usize,
+  q: usize,
+  offset: usize,
+  w: usize,
+  groups: i32,
+  bias: usize,
+  to: usize,
+  next: usize,
+): void {
+  const dot = changetype<Words>(0);
+  let a0 = v128.load(bias);
+  let a1 = v128.load(bias, 16);
+  let a2 = v128.load(bias, 32);
+  let a3 = v128.load(bias, 48);
+  let b0 = a0;
+  let b1 = a1;
+  let b2 = a2;
+  let b3 = a3;
+  for (let i: i32 = 0; i < groups; i++) {
+    const w0 = v128.load(w);
+    const w1 = v128.load(w, 16);
+    const w2 = v128.load(w, 32);
+    const w3 = v128.load(w, 48);
+    let s = v128.load(load<u32>(p) + offset);
+    let t = v128.load(load<u32>(p, 4) + offset);
+    let st = lowBytes(s, t);
+    a0 = dot.add(a0, w0, lowHalf<T>(st));
+    a1 = dot.add(a1, w1, highHalf<T>(st));
+    st = highBytes(s, t);
+    a2 = dot.add(a2, w2, lowHalf<T>(st));
+    a3 = dot.add(a3, w3, highHalf<T>(st));
+    s = v128.load(load<u32>(q) + offset);
+    t = v128.load(load<u32>(q, 4) + offset);
+    st = lowBytes(s, t);
+    b0 = dot.add(b0, w0, lowHalf<T>(st));
+    b1 = dot.add(b1, w1, highHalf<T>(st));
+    st = highBytes(s, t);
+    b2 = dot.add(b2, w2, lowHalf<T>(st));
+    b3 = dot.add(b3, w3, highHalf<T>(st));
+    p += 8;
+    q += 8;
+    w += 64;
+  }
+  v128.store(to, a0);
+  v128.store(to, a1, 16);
+  v128.store(to, a2, 32);
+  v128.store(to, a3, 48);
+  v128.store(next, b0);
+  v128.store(next, b1, 16);
+  v128.store(next, b2, 32);
+  v128.store(next, b3, 48);
+}
