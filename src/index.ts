@@ -40,7 +40,7 @@ export {
   maxPool2d,
   type WindowOptions,
 } from "./tensor/pool.ts";
-export { PreparedWeight, prepare } from "./tensor/prepare.ts";
+export { type PreparedWeight, prepare } from "./tensor/prepare.ts";
 export {
   dequantize,
   fakeQuantize,

@@ -2,6 +2,7 @@
 // for the sentences are the same everywhere too.
 
 import { bell, FINITE, INFINITE, LENGTHS, randomBytes, WITH_NAN } from "./inputs.js";
+import { PRODUCT_EXERCISES } from "./products.js";
 import { WINDOW_EXERCISES } from "./windows.js";
 
 /** What a call returns, or how it is refused. An engine's own errors are no sentence of the library: thrown. */
@@ -175,6 +176,7 @@ const CURVES = [
 
 /** By public name: (library, record results, tier). */
 export const EXERCISES = {
+  ...PRODUCT_EXERCISES,
   ...WINDOW_EXERCISES,
 
   async ready(octavo, record) {
