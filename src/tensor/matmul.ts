@@ -65,8 +65,12 @@ interface Shaped {
   readonly data: Results;
 }
 
+/** There cannot be more results than wasm memory has bytes. */
+const MOST = 2 ** 32;
+
 /** The array that an output's numbers go into. */
 export function outputArray(output: Output, length: number): Results {
+  if (length > MOST) throw rangeError("x.shape", `one that gives at most ${MOST} results`, length);
   if (output === "sums") return new Int32Array(length);
   if (output === "wide-sums") return new BigInt64Array(length);
   return output === "float32" ? new Float32Array(length) : new (codeArray(output.codes))(length);

@@ -280,6 +280,12 @@ const SENTENCES: [what: string, call: () => unknown, sentence: string][] = [
     'RangeError: "outputPads[1]" expected an integer of 0..2147483647, got -1',
   ],
   [
+    "more results than memory has bytes",
+    () =>
+      conv2d(tensor("int8", [1, 1, 1, 1]), tensor("int8", [1, 1, 1, 1]), { scale: 1, pads: [0, 0, 2 ** 20, 2 ** 20] }),
+    'RangeError: "x.shape" expected one that gives at most 4294967296 results, got 1099513724929',
+  ],
+  [
     "geometry of a matrix product",
     () => accumulate(x, w, { strides: [1, 1] }),
     'TypeError: unknown option "strides" of accumulate with a matrix; expected none',
