@@ -1,9 +1,10 @@
 // Depthwise convolution: every channel meets its own weights. Where the taps of an output are is written as pointers, two outputs
 // are summed at a time (taps.ts); of the most frequent kernel, 3 x 3, four neighbours where all their taps are in the image.
 
+import { CODES_I16, CODES_I8 } from "./abi";
 import { Patches, pixelAt } from "./gather";
-import { Rescale, requantizeRows } from "./requantize";
-import { fourOfColumns, pairOfFour, pairOfTwo } from "./taps";
+import { Rescale, requantizeRows, requantizeWideRows } from "./requantize";
+import { fourOfColumns, pairOfFour, pairOfTwo, pairOfWords } from "./taps";
 
 /** A depthwise convolution's operands and scratch memory: words in memory, in this order. */
 @unmanaged
@@ -12,9 +13,10 @@ export class Depthwise {
   patches: usize;
   /** Pointer to Rescale. */
   rescale: usize;
-  /** Taps of a group: 4 reads bytes as the host's relaxed dot product does, 2 as `signed` says. */
+  /** Taps of a group: 4 reads bytes as the host's relaxed dot product does, 2 as `codes` says. */
   taps: i32;
-  signed: i32;
+  /** CODES_I8 ... */
+  codes: i32;
   /** Groups of taps. */
   groups: i32;
   /** Outputs of a channel. */
@@ -34,6 +36,16 @@ export class Depthwise {
   sums: usize;
   output: usize;
   outputStride: i32;
+  /** If not 0: int64 sums of a block, which begin with the int64 at `wideBias`; `bias` is all 0 then. */
+  wideSums: usize;
+  wideBias: usize;
+}
+
+/** Bytes of a code. */
+// @ts-ignore: decorator
+@inline
+function codeBytes(d: Depthwise): i32 {
+  return d.codes == CODES_I16 ? 2 : 1;
 }
 
 /** Bytes of the tap pointers of an output: whole vectors. */
@@ -61,7 +73,7 @@ function pointTaps(d: Depthwise, p: Patches, image: usize, x: i32, y: i32, to: u
     const line = pixelAt(y * p.strideHeight - p.top + i * p.dilationHeight, p.spreadHeight, p.height);
     for (let k: i32 = 0; k < p.kernelWidth; k++) {
       const column = pixelAt(x * p.strideWidth - p.left + k * p.dilationWidth, p.spreadWidth, p.width);
-      const pixel = image + <usize>((line * p.width + column) * p.channels);
+      const pixel = image + <usize>((line * p.width + column) * p.channels * codeBytes(d));
       store<u32>(to + ((<usize>(i * down + k * across)) << 2), line < 0 || column < 0 ? d.padding : pixel);
     }
   }
@@ -74,14 +86,25 @@ function isInside(place: i32, reach: i32, spread: i32, extent: i32): bool {
   return spread == 1 && min(place, place + reach) >= 0 && max(place, place + reach) < extent;
 }
 
+/** Bytes from tap to tap of a patch whose channels are repeated. */
+// @ts-ignore: decorator
+@inline
+function patchStride(d: Depthwise): usize {
+  return ((<usize>d.columns + 15) & ~15) * <usize>codeBytes(d);
+}
+
 /** Repeats the channels of a patch, `multiplier` times each, and points the taps to the copies. */
 function repeatChannels(d: Depthwise, p: Patches, pointers: usize, to: usize): void {
-  const stride = (<usize>d.columns + 15) & ~15;
+  const wide = codeBytes(d) == 2;
   for (let t: i32 = 0; t < p.kernelHeight * p.kernelWidth; t++) {
-    const from = load<u32>(pointers);
+    const from: usize = load<u32>(pointers);
     store<u32>(pointers, <u32>to);
-    for (let j: i32 = 0; j < d.columns; j++) store<u8>(to + j, load<u8>(from + j / d.multiplier));
-    to += stride;
+    for (let j: i32 = 0; j < d.columns; j++) {
+      const channel = j / d.multiplier;
+      if (wide) store<u16>(to + ((<usize>j) << 1), load<u16>(from + ((<usize>channel) << 1)));
+      else store<u8>(to + j, load<u8>(from + channel));
+    }
+    to += patchStride(d);
     pointers += 4;
   }
 }
@@ -99,9 +122,10 @@ function isWhole(p: Patches, x: i32, y: i32): bool {
 /** Writes the tap pointers of outputs from..till - 1, and copies their patches where channels have several outputs. */
 function pointRows(d: Depthwise, p: Patches, from: i32, till: i32): void {
   const bytes = pointerBytes(d);
-  const imageBytes = <usize>(p.height * p.width * p.channels);
-  const step = i32x4.splat(p.strideWidth * p.channels);
-  const patchBytes = ((<usize>d.columns + 15) & ~15) * <usize>(p.kernelHeight * p.kernelWidth);
+  const pixelBytes = p.channels * codeBytes(d);
+  const imageBytes = <usize>(p.height * p.width * pixelBytes);
+  const step = i32x4.splat(p.strideWidth * pixelBytes);
+  const patchBytes = patchStride(d) * <usize>(p.kernelHeight * p.kernelWidth);
   let wasWhole = false;
   let to = d.pointers;
   for (let row = from; row < till; row++) {
@@ -144,7 +168,8 @@ function sumPairs(d: Depthwise, count: i32, sums: usize): void {
       const to = sums + first * rowBytes + at;
       const next = sums + second * rowBytes + at;
       if (d.taps == 4) pairOfFour(p, q, j, w, d.groups, bias, to, next);
-      else if (d.signed) pairOfTwo<i8>(p, q, j, w, d.groups, bias, to, next);
+      else if (d.codes == CODES_I16) pairOfWords(p, q, (<usize>j) << 1, w, d.groups, bias, to, next);
+      else if (d.codes == CODES_I8) pairOfTwo<i8>(p, q, j, w, d.groups, bias, to, next);
       else pairOfTwo<u8>(p, q, j, w, d.groups, bias, to, next);
     }
   }
@@ -189,6 +214,18 @@ function sumBlock(d: Depthwise, p: Patches, from: i32, till: i32): void {
   }
 }
 
+/** The int64 sums of a block. */
+function widenSums(d: Depthwise, count: i32): void {
+  let to = d.wideSums;
+  for (let i: i32 = 0; i < count; i++) {
+    const sums = d.sums + <usize>i * sumBytes(d);
+    for (let j: i32 = 0; j < d.columns; j++) {
+      store<i64>(to, load<i64>(d.wideBias + ((<usize>j) << 3)) + <i64>load<i32>(sums + ((<usize>j) << 2)));
+      to += 8;
+    }
+  }
+}
+
 /** Outputs from..till - 1 of a depthwise convolution; any split of them gives the same bytes. */
 export function depthwise_rows(depthwise: usize, from: i32, till: i32): void {
   const d = changetype<Depthwise>(depthwise);
@@ -198,7 +235,10 @@ export function depthwise_rows(depthwise: usize, from: i32, till: i32): void {
     const count = min(d.block, till - row);
     sumBlock(d, p, row, row + count);
     const to = d.output + <usize>row * <usize>d.outputStride;
-    requantizeRows(d.sums, sumBytes(d), to, d.outputStride, count, d.columns, 0, rescale);
+    if (d.wideSums) {
+      widenSums(d, count);
+      requantizeWideRows(d.wideSums, (<usize>d.columns) << 3, to, d.outputStride, count, d.columns, 0, rescale);
+    } else requantizeRows(d.sums, sumBytes(d), to, d.outputStride, count, d.columns, 0, rescale);
   }
 }
 

@@ -263,3 +263,62 @@ export function pairOfTwo<T>(
   v128.store(next, b2, 32);
   v128.store(next, b3, 48);
 }
+
+/** The same with groups of two taps of int16. */
+export function pairOfWords(
+  p: usize,
+  q: usize,
+  offset: usize,
+  w: usize,
+  groups: i32,
+  bias: usize,
+  to: usize,
+  next: usize,
+): void {
+  const dot = changetype<Words>(0);
+  let a0 = v128.load(bias);
+  let a1 = v128.load(bias, 16);
+  let a2 = v128.load(bias, 32);
+  let a3 = v128.load(bias, 48);
+  let b0 = a0;
+  let b1 = a1;
+  let b2 = a2;
+  let b3 = a3;
+  for (let i: i32 = 0; i < groups; i++) {
+    const w0 = v128.load(w);
+    const w1 = v128.load(w, 16);
+    const w2 = v128.load(w, 32);
+    const w3 = v128.load(w, 48);
+    let at = load<u32>(p) + offset;
+    let other = load<u32>(p, 4) + offset;
+    let s = v128.load(at);
+    let t = v128.load(other);
+    a0 = dot.add(a0, w0, lowPairs(s, t));
+    a1 = dot.add(a1, w1, highPairs(s, t));
+    s = v128.load(at, 16);
+    t = v128.load(other, 16);
+    a2 = dot.add(a2, w2, lowPairs(s, t));
+    a3 = dot.add(a3, w3, highPairs(s, t));
+    at = load<u32>(q) + offset;
+    other = load<u32>(q, 4) + offset;
+    s = v128.load(at);
+    t = v128.load(other);
+    b0 = dot.add(b0, w0, lowPairs(s, t));
+    b1 = dot.add(b1, w1, highPairs(s, t));
+    s = v128.load(at, 16);
+    t = v128.load(other, 16);
+    b2 = dot.add(b2, w2, lowPairs(s, t));
+    b3 = dot.add(b3, w3, highPairs(s, t));
+    p += 8;
+    q += 8;
+    w += 64;
+  }
+  v128.store(to, a0);
+  v128.store(to, a1, 16);
+  v128.store(to, a2, 32);
+  v128.store(to, a3, 48);
+  v128.store(next, b0);
+  v128.store(next, b1, 16);
+  v128.store(next, b2, 32);
+  v128.store(next, b3, 48);
+}

@@ -4,9 +4,10 @@
 import type { CodeArray } from "../formats.ts";
 import { codeRange } from "../quantizer.ts";
 import { multipliersOf, type Output, slopedMultipliers, writeRescale } from "./multipliers.ts";
-import type { Operand } from "./operand.ts";
+import { CODE_CONSTANTS, type Operand } from "./operand.ts";
 import type { PackedWeight } from "./prepare.ts";
-import { depthwiseTaps, type Packing, panelBytes, preferredPacking, signedZeros } from "./weight.ts";
+import { codeArray } from "./tensor.ts";
+import { depthwiseTaps, isDepthwise, type Packing, panelBytes, preferredPacking, signedZeros } from "./weight.ts";
 
 /** Two extents: height and width. */
 export type Pair = readonly [height: number, width: number];
@@ -79,10 +80,19 @@ interface Plan {
   readonly widened: boolean;
 }
 
+/** The most taps of 16 by 9 bits whose sum stays in int32. */
+const MOST_TAPS = 256;
+
+/** How a weight is packed to meet activations whose sums take 64 bits. */
+function widePacking({ x, w }: Product): Packing {
+  const isShort = x.codes.bits > 8 && w.weight.length <= MOST_TAPS;
+  return isShort && isDepthwise(w.weight) ? "depthwise-words" : "words";
+}
+
 function planOf(product: Product, rows: number): Plan {
   const { x, w, output } = product;
   const wide = output !== "sums" && (x.codes.bits > 8 || largestSum(product) >= 2 ** 31);
-  const packing = wide ? "words" : preferredPacking(w.engine, w.weight);
+  const packing = wide ? widePacking(product) : preferredPacking(w.engine, w.weight);
   const widened = packing === "words" && !wide && rows === 1 && w.weight.symmetric;
   return { packing: widened ? "bytes" : packing, wide, widened };
 }
@@ -127,7 +137,7 @@ export function multiply(product: Product, results: Results): void {
     arena.write(source, product.x.data);
     const at = { source, output: arena.reserve(results.byteLength), count };
     if (packing === "bytes" || packing === "words") runPanels(product, { ...plan, packing }, at);
-    else runDepthwise(product, packing, at);
+    else runDepthwise(product, packing, plan.wide, at);
     arena.read(at.output, results);
   });
 }
@@ -222,35 +232,38 @@ function copyZeros({ w }: Product, first: number, count: number): number {
   return w.engine.arena.copy(padded);
 }
 
-function runDepthwise(product: Product, packing: "depthwise-bytes" | "depthwise-words", at: Rows): void {
-  const { x, w } = product;
+/** Writes a pixel of padding: zeros up to whole vectors. */
+function copyPadding({ x, w }: Product, columns: number): number {
+  const { arena } = w.engine;
+  const at = arena.reserve(columns * x.bytes);
+  arena.view(codeArray(x.codes), at, columns).fill(x.zero);
+  return at;
+}
+
+function runDepthwise(product: Product, packing: "depthwise-bytes" | "depthwise-words", wide: boolean, at: Rows): void {
+  const { x, w, output } = product;
   const { kernels, arena } = w.engine;
   const { columns, length, groups } = w.weight;
+  const wholeColumns = ceil(columns / COLUMNS) * COLUMNS;
+  const padding = copyPadding(product, wholeColumns);
   const { mask, zero } = activationsAs(product, packing === "depthwise-bytes");
-  if (mask) kernels.flip_u8_u8(at.source, at.source, x.data.byteLength, mask);
+  if (mask) {
+    kernels.flip_u8_u8(at.source, at.source, x.data.byteLength, mask);
+    kernels.flip_u8_u8(padding, padding, wholeColumns, mask);
+  }
   const taps = depthwiseTaps(packing);
   const tapGroups = ceil(length / taps);
-  const wholeColumns = ceil(columns / COLUMNS) * COLUMNS;
   const multiplier = columns / groups;
   const block = max(2, min(GROUP, floor(BLOCK_BYTES / 4 / (wholeColumns * 4)) * 2));
   const patches = writePatches(product, at.source, 0, 0, 0);
-  const padding = arena.reserve(wholeColumns);
-  arena.view(Uint8Array, padding, wholeColumns).fill(zero);
-  const operands = [
-    patches,
-    rescaleOf(product, false),
-    taps,
-    +x.codes.signed,
-    tapGroups,
-    multiplier,
-    columns,
-    w.at(packing),
-  ];
+  const kind = [taps, kernels[CODE_CONSTANTS[x.type]].value, tapGroups, multiplier, columns, w.at(packing)];
   const pointers = arena.reserve(block * ceil((tapGroups * taps * 4) / 16) * 16);
-  const patch = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns);
+  const patch = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns * x.bytes);
   const sums = arena.reserve(block * wholeColumns * 4);
-  const bias = copyInitialSums(product, zero, 0, columns, false);
-  const scratch = [bias, block, pointers, padding, patch, sums];
-  const target = [at.output, columns * resultBytes(product.output)];
-  kernels.depthwise_rows(arena.copy(Uint32Array.of(...operands, ...scratch, ...target)), 0, at.count);
+  const initial = copyInitialSums(product, zero, 0, columns, wide);
+  const bias = wide ? arena.zeros(wholeColumns * 4) : initial;
+  const scratch = [bias, block, pointers, padding, patch, sums, at.output, columns * resultBytes(output)];
+  const wideSums = wide ? [arena.reserve(block * columns * 8), initial] : [0, 0];
+  const words = [patches, rescaleOf(product, wide), ...kind, ...scratch, ...wideSums];
+  kernels.depthwise_rows(arena.copy(Uint32Array.of(...words)), 0, at.count);
 }

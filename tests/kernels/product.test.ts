@@ -219,8 +219,19 @@ testKernel("depthwise_rows equals the oracle, however the rows are split", (benc
       const scratch = [b.reserve(block * 10 * 4 + SLACK, 0), padding, b.reserve(block * 9 * whole(columns), 0)];
       const sumsAt = b.reserve(block * whole(columns) * 4, 0);
       const output = b.reserve(rows * columns * 4);
-      const operands = [patches, sumsOnly(b), 2, 1, 5, multiplier, columns, weights, b.put(bias, 0), block];
-      const job = b.put(Uint32Array.of(...operands, ...scratch, sumsAt, output, columns * 4), 0);
+      const operands = [
+        patches,
+        sumsOnly(b),
+        2,
+        b.k.CODES_I8.value,
+        5,
+        multiplier,
+        columns,
+        weights,
+        b.put(bias, 0),
+        block,
+      ];
+      const job = b.put(Uint32Array.of(...operands, ...scratch, sumsAt, output, columns * 4, 0, 0), 0);
       PARTS.slice(1).forEach((till, i) => {
         b.k.depthwise_rows(job, Math.min(at(PARTS, i), rows), Math.min(till, rows));
       });
