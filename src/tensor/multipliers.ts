@@ -21,23 +21,22 @@ export interface AccumulatorScales {
 export type Output = Result | "float32" | "sums" | "wide-sums";
 
 /** The real multipliers of a result: one a column. */
-export function multipliersOf(scales: AccumulatorScales, output: Result | "float32", columns: number): Float64Array {
+function multipliersOf(scales: AccumulatorScales, output: Result, columns: number): Float64Array {
   const { x, w } = scales;
   const multipliers = new Float64Array(columns);
-  const divisor = output === "float32" ? 1 : output.scale;
-  const isOnnx = output === "float32" || output.arithmetic === "onnx";
+  const isOnnx = output.arithmetic === "onnx";
   const isRounded = isOnnx || scales.isFloat32;
   for (let i = 0; i < columns; i++) {
     const product = x * (w[w.length === 1 ? 0 : i] as number);
-    const real = (isRounded ? fround(product) : product) / divisor;
+    const real = (isRounded ? fround(product) : product) / output.scale;
     multipliers[i] = isOnnx ? fround(real) : real;
   }
   return multipliers;
 }
 
 /** The multipliers of negative accumulators: a leaky relu's, or a parametric one's of each column. */
-export function slopedMultipliers(multipliers: Float64Array, slopes: ArrayLike<number>, output: Output): Float64Array {
-  const isOnnx = typeof output !== "object" || output.arithmetic === "onnx";
+function slopedMultipliers(multipliers: Float64Array, slopes: ArrayLike<number>, output: Result): Float64Array {
+  const isOnnx = output.arithmetic === "onnx";
   return multipliers.map((m, i) => {
     const sloped = m * fround(slopes[slopes.length === 1 ? 0 : i] as number);
     return isOnnx ? fround(sloped) : sloped;
@@ -45,7 +44,7 @@ export function slopedMultipliers(multipliers: Float64Array, slopes: ArrayLike<n
 }
 
 /** Multipliers of all accumulators, and of negative ones where they have others. */
-export interface Multipliers {
+interface Multipliers {
   readonly own: Float64Array;
   readonly below?: Float64Array | undefined;
 }
@@ -67,26 +66,28 @@ function writeTable<T extends Float32Array | Int32Array>(
   return at;
 }
 
+function largeMultiplier(exponent: number, real: number): RangeError {
+  return rangeError("scale", `x.scale * w.scale / scale below 2^${exponent}`, real);
+}
+
 /** Fails where a multiplier is not below 2^exponent, rounded to 31 bits or not. */
 function checkMultipliers(multipliers: Float64Array, exponent: number): void {
   const most = 2 ** exponent * (1 - 2 ** -32);
   for (let i = 0; i < multipliers.length; i++) {
     const real = multipliers[i] as number;
-    if (!(real < most && real > -most)) {
-      throw rangeError("scale", `x.scale * w.scale / scale below 2^${exponent}`, real);
-    }
+    if (!(real < most && real > -most)) throw largeMultiplier(exponent, real);
   }
 }
 
 /** A multiplier as integers: itself, and what shifts left and right. */
-interface Factors {
+interface IntegerFactors {
   readonly own: number[];
   readonly left: number[];
   readonly right: number[];
 }
 
 /** The integer multipliers of real ones; `shifts`: the right factors are plain shifts. */
-function factorsOf(multipliers: Float64Array, shifts: boolean): Factors {
+function factorsOf(multipliers: Float64Array, shifts: boolean): IntegerFactors {
   const pairs = Array.from(multipliers, integerMultiplier);
   return {
     own: pairs.map(({ multiplier }) => multiplier),
@@ -96,8 +97,8 @@ function factorsOf(multipliers: Float64Array, shifts: boolean): Factors {
 }
 
 /** Pointers to multipliers, lefts and rights of a Rescale. */
-function writeTables(engine: Engine, output: Result | "float32", { own, below }: Multipliers, wide: boolean): number[] {
-  const isFloat = output === "float32" || output.arithmetic === "onnx";
+function writeTables(engine: Engine, output: Result, { own, below }: Multipliers, wide: boolean): number[] {
+  const isFloat = output.arithmetic === "onnx";
   const exponent = isFloat ? 128 : wide ? 14 : 30;
   for (const each of below ? [own, below] : [own]) checkMultipliers(each, exponent);
   if (isFloat) return [writeTable(engine, Float32Array, own, below), 0, 0];
@@ -111,18 +112,44 @@ function writeTables(engine: Engine, output: Result | "float32", { own, below }:
   ];
 }
 
+/** Writes "onnx" multipliers, all there is to most products: as multipliersOf, straight into the table. */
+function writeFloats({ arena }: Engine, { x, w }: AccumulatorScales, divisor: number, columns: number): number {
+  const at = arena.reserve(tableBytes(columns));
+  const table = arena.view(Float32Array, at, columns);
+  if (w.length === 1) table.fill(fround(x * (w[0] as number)) / divisor);
+  else for (let i = 0; i < columns; i++) table[i] = fround(x * (w[i] as number)) / divisor;
+  for (let i = 0; i < columns; i++) if (table[i] === Infinity) throw largeMultiplier(128, table[i] as number);
+  return at;
+}
+
+/** What accumulators are multiplied by: their scales, and the slopes of negative ones, where there are such. */
+export interface Factors {
+  readonly scales: AccumulatorScales;
+  readonly slopes?: ArrayLike<number> | undefined;
+  readonly columns: number;
+}
+
+/** Pointers to the tables of a Rescale, and the distance to those of negative accumulators. */
+function writeFactors(engine: Engine, output: Result | "float32", factors: Factors, wide: boolean): number[] {
+  const { scales, slopes, columns } = factors;
+  if (output === "float32") return [writeFloats(engine, scales, 1, columns), 0, 0, 0];
+  if (output.arithmetic === "onnx" && !slopes) return [writeFloats(engine, scales, output.scale, columns), 0, 0, 0];
+  const own = multipliersOf(scales, output, columns);
+  const below = slopes && slopedMultipliers(own, slopes, output);
+  return [...writeTables(engine, output, { own, below }, wide), below ? tableBytes(columns) : 0];
+}
+
 /** Writes a Rescale of assembly/requantize.ts; `wide`: sums of 16-bit activations. */
-export function writeRescale(engine: Engine, output: Output, multipliers: Multipliers, wide: boolean): number {
+export function writeRescale(engine: Engine, output: Output, factors: Factors, wide: boolean): number {
   const { kernels: k, arena } = engine;
   if (output === "sums" || output === "wide-sums") {
     const { value } = output === "sums" ? k.RESULT_I32 : k.RESULT_I64;
     return arena.copy(Uint32Array.of(value, 0, 0, 0, 0, 0, 0, 0, 0));
   }
-  const tables = writeTables(engine, output, multipliers, wide);
-  const below = multipliers.below ? tableBytes(multipliers.own.length) : 0;
-  if (output === "float32") return arena.copy(Uint32Array.of(k.RESULT_F32.value, 0, 0, 0, 0, ...tables, below));
+  const tables = writeFactors(engine, output, factors, wide);
+  if (output === "float32") return arena.copy(Uint32Array.of(k.RESULT_F32.value, 0, 0, 0, 0, ...tables));
   const { codes, arithmetic, zero, range } = output;
   const kind = wide && arithmetic !== "onnx" ? k.ARITHMETIC_TFLITE_WIDE : k[ARITHMETIC_CONSTANTS[arithmetic]];
   const result = k[CODE_CONSTANTS[codeType(codes) as "i8"]];
-  return arena.copy(Uint32Array.of(result.value, kind.value, zero, range.lo, range.hi, ...tables, below));
+  return arena.copy(Uint32Array.of(result.value, kind.value, zero, range.lo, range.hi, ...tables));
 }

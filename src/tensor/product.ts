@@ -3,7 +3,7 @@
 
 import type { CodeArray } from "../formats.ts";
 import { codeRange } from "../quantizer.ts";
-import { multipliersOf, type Output, slopedMultipliers, writeRescale } from "./multipliers.ts";
+import { type Output, writeRescale } from "./multipliers.ts";
 import { CODE_CONSTANTS, type Operand } from "./operand.ts";
 import type { PackedWeight } from "./prepare.ts";
 import { codeArray } from "./tensor.ts";
@@ -144,13 +144,8 @@ export function multiply(product: Product, results: Results): void {
 
 function rescaleOf({ x, w, output, slopes }: Product, wide: boolean): number {
   const { columns, scale, shape } = w.weight;
-  if (typeof output === "string" && output !== "float32") {
-    return writeRescale(w.engine, output, { own: new Float64Array(0) }, wide);
-  }
-  const isFloat32 = shape.length === 2 && scale.length === 1;
-  const own = multipliersOf({ x: x.scale, w: scale, isFloat32 }, output, columns);
-  const below = slopes && slopedMultipliers(own, slopes, output);
-  return writeRescale(w.engine, output, { own, below }, wide && x.codes.bits > 8);
+  const scales = { x: x.scale, w: scale, isFloat32: shape.length === 2 && scale.length === 1 };
+  return writeRescale(w.engine, output, { scales, slopes, columns }, wide && x.codes.bits > 8);
 }
 
 /** Writes a Patches of assembly/gather.ts. */
