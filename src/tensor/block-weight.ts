@@ -1,4 +1,4 @@
-// Weights whose blocks along k have a scale and zero each: checked, and packed as assembly/nbits.ts reads them.
+// Weights whose blocks along k have a scale and zero each: checked, and packed as assembly/blockpanels.ts reads them.
 
 import { rangeError } from "../check.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";

@@ -136,7 +136,7 @@ export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
     const isFloat = plan.result.arithmetic === "onnx";
     const finish = isFloat ? undefined : finishTflite(machine, plan);
     const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (at, rows, depth, codes) => {
-      kernels.lookup_f32_u32(at, at, table, rows, depth);
+      kernels.look_up_f32_u32(at, at, table, rows, depth);
       if (finish) {
         finish(at, rows, depth);
         codes.set(clampedTflite(arena.view(Int32Array, at, rows * depth), plan));
@@ -161,7 +161,7 @@ export function logSoftmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
     const table = tableOf(machine, x.data, plan);
     const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (at, rows, depth, codes) => {
       const e = arena.reserve(rows * depth * 4);
-      kernels.lookup_f32_u32(at, e, table, rows, depth);
+      kernels.look_up_f32_u32(at, e, table, rows, depth);
       kernels.log_softmax_f32_f32(at, e, at, rows, depth, plan.input.scale * plan.beta);
       quantizeRows(machine, at, plan.result, codes);
     });

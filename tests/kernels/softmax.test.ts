@@ -83,7 +83,7 @@ testKernel("exp_i16_u32_tflite and inverse_i16", (bench) => {
   assertBits(b.get(to, new Int16Array(513)), inverseTable, "1 / (1 + x)");
 });
 
-testKernel("lookup_f32_u32 and log_softmax_f32_f32", (bench) => {
+testKernel("look_up_f32_u32 and log_softmax_f32_f32", (bench) => {
   for (const type of Object.keys(TYPES) as Type[]) {
     const { lo, hi } = TYPES[type];
     const step = fround(type === "i16" ? 0.0003 : 0.07);
@@ -94,7 +94,7 @@ testKernel("lookup_f32_u32 and log_softmax_f32_f32", (bench) => {
         const x = codesOf(type, rows * depth, depth);
         const codes = b.put(Float32Array.from(x), 3);
         const to = b.reserve(rows * depth * 4);
-        b.k.lookup_f32_u32(codes, to, b.put(table), rows, depth);
+        b.k.look_up_f32_u32(codes, to, b.put(table), rows, depth);
         const largest = (row: number) => Math.max(...x.subarray(row * depth, (row + 1) * depth));
         const wanted = Array.from(x, (code, i) => at(table, largest(Math.floor(i / depth)) - code));
         assertBits(b.get(to, new Uint32Array(x.length)), wanted, `${rows} rows of ${depth}`);
