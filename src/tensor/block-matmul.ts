@@ -12,9 +12,10 @@ import {
 } from "../check.ts";
 import { codeType } from "../formats.ts";
 import type { BlockPanels, BlockWeight } from "./block-weight.ts";
-import { grainOf, writePlace } from "./grain.ts";
+import { onePlace } from "./grain.ts";
 import { checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { sizeOf } from "./shape.ts";
 import { codeArray, type FloatTensor, type QTensor } from "./tensor.ts";
 
 /** Options of {@link matmul} with blocks with a quantized result: arithmetic `"onnx"` only. */
@@ -79,7 +80,7 @@ function eachResult(
   take: (y: number, start: number, count: number) => void,
 ): void {
   const { n, k, block, bits } = weight;
-  const m = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  const m = sizeOf(shape.slice(0, -1));
   const rowBytes = kernels.bytes_row(k, block, bits, +!operand);
   const most = Math.min(rowsAtATime(rowBytes, n), m);
   const offset = bias ? arena.copy(bias) : 0;
@@ -103,20 +104,19 @@ function eachResult(
 
 function floatResult(x: Rows, w: BlockPanels, bias: Float32Array | undefined): FloatTensor {
   const shape = [...x.shape.slice(0, -1), w.weight.n];
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const data = new Float32Array(sizeOf(shape));
   eachResult(x, w, bias, (y, start, count) => w.engine.arena.read(y, data.subarray(start, start + count)));
   return { format: "float32", shape, data };
 }
 
 function codeResult(x: Rows, w: BlockPanels, bias: Float32Array | undefined, result: Result): QTensor {
   const { kernels, arena } = w.engine;
-  const { codes, range, scale, zero } = result;
+  const { codes, range } = result;
   const shape = [...x.shape.slice(0, -1), w.weight.n];
-  const data = new (codeArray(codes))(shape.reduce((a, b) => a * b, 1));
-  const parameters = [arena.copy(Float32Array.of(scale)), arena.copy(Int32Array.of(zero))] as const;
+  const data = new (codeArray(codes))(sizeOf(shape));
   const run = kernels[`quantize_f32_${codeType(codes) as "i8"}`];
   eachResult(x, w, bias, (y, start, count) => {
-    const place = writePlace(arena, grainOf([count]), 0, 0, 1, parameters);
+    const place = onePlace(arena, count, result);
     if (run(y, y, count, place, range.lo, range.hi)) {
       throw rangeError("w.scale", "scales whose products stay within float32", w.weight.scale);
     }

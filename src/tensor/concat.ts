@@ -5,6 +5,7 @@ import type { CodeArray } from "../formats.ts";
 import { fixedStep, integerScale, mapCodes, realStep } from "./codemap.ts";
 import { checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { sizeOf } from "./shape.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
 
 /** Options of {@link concat}. */
@@ -14,8 +15,6 @@ export interface ConcatOptions extends Omit<ResultOptions, "scale"> {
   /** Of the result; default the first tensor's, and its zero. */
   readonly scale?: number | Float32Array;
 }
-
-const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
 /** The codes of an operand as the result has them. */
 function rescaled(x: Operand, result: Result): CodeArray {

@@ -3,6 +3,7 @@
 import { checkInteger, checkOptions, checkWord, rangeError } from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
 import { checkOperand } from "./operand.ts";
+import { sizeOf } from "./shape.ts";
 import type { QTensor } from "./tensor.ts";
 import { checkWeight } from "./weight.ts";
 
@@ -50,7 +51,7 @@ export function accumulateNarrow(x: QTensor, w: QTensor, options: NarrowOptions)
   if (w.shape.length !== 2) throw rangeError("w.shape", "[n, k]", w.shape);
   if (shape.at(-1) !== k)
     throw rangeError("w.shape", `[n, ${shape.at(-1)}] for "x" of shape [${shape.join(", ")}]`, w.shape);
-  const m = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  const m = sizeOf(shape.slice(0, -1));
   const sums = new Int32Array(m * n);
   const { kernels, arena } = engine();
   return arena.scope(() => {

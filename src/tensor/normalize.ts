@@ -5,6 +5,7 @@ import { engine } from "../wasm/kernels.ts";
 import { checkOperand } from "./operand.ts";
 import { type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { eachRowPiece, quantizeRows, rowsAlong } from "./rows.ts";
+import { sizeOf } from "./shape.ts";
 import type { QTensor } from "./tensor.ts";
 
 /** Options of {@link layerNorm}. */
@@ -43,7 +44,7 @@ export function layerNorm(x: QTensor, given: LayerNormOptions): QTensor {
   const options = checkOptions(given, KNOWN, "layerNorm");
   const input = checkOperand(x, "x");
   const axis = checkAxis(options.axis ?? x.shape.length - 1, x.shape);
-  const depth = x.shape.slice(axis).reduce((a, b) => a * b, 1);
+  const depth = sizeOf(x.shape.slice(axis));
   const rows = { ...rowsAlong(x.shape, axis), depth, inner: 1 };
   const most = MOST[input.codes.bits as 8 | 16];
   if (depth > most) throw rangeError("x.shape", `at most ${most} values a row of ${input.codes.name}`, depth);

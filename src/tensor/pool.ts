@@ -4,6 +4,7 @@ import { checkFlag, checkInteger, checkOptions, conflict, rangeError, typeError 
 import { engine } from "../wasm/kernels.ts";
 import { CODE_CONSTANTS, checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
 import { ARITHMETIC_CONSTANTS, type Clamp, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { sizeOf } from "./shape.ts";
 import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
 
 /** The windows of a pooling over two axes. */
@@ -122,7 +123,7 @@ function pool(
   const [rows, columns] = axes;
   const pixel = channels * codeBytes(result.codes);
   const shape = [n, rows.windows, columns.windows, channels];
-  const data = new (codeArray(result.codes))(shape.reduce((a, b) => a * b, 1));
+  const data = new (codeArray(result.codes))(sizeOf(shape));
   const lineLength = width * channels;
   const reach = rows.dilation * (rows.kernel - 1) + 1;
   const band = Math.max(Math.floor((BAND / (lineLength * input.bytes + 1) - reach) / rows.stride), 1);

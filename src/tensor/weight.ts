@@ -3,6 +3,7 @@
 import { checkInteger, rangeError } from "../check.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { unpack } from "./codec.ts";
+import { sizeOf } from "./shape.ts";
 import { checkTensor, type QTensor } from "./tensor.ts";
 
 /** How weights are packed: panels of bytes or int16, or for depthwise kernels with four taps of bytes or two of int16. */
@@ -49,7 +50,7 @@ export function checkWeight(w: QTensor, groups: number): Weight {
   const [columns = 0, ...rest] = w.shape;
   checkInteger(groups, 1, Math.max(columns, 1), "groups");
   if (columns % groups !== 0) throw rangeError("groups", `a divisor of the ${columns} outputs of "w"`, groups);
-  const length = rest.reduce((a, b) => a * b, 1);
+  const length = sizeOf(rest);
   if (length >= LONGEST) throw rangeError("w.shape", `less than ${LONGEST} values an output`, w.shape);
   const data = codes.bits < 8 ? unpack(w.data as Uint8Array, row.name as "int4", { length: columns * length }) : w.data;
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
