@@ -1,17 +1,10 @@
 // Products with weights whose blocks along k have a scale and zero each: of float32 activations (docs/math.md, equation 26), or
 // of 8-bit ones (equation 27).
 
-import {
-  checkArray,
-  checkFiniteFloats,
-  checkFloats,
-  checkOptions,
-  checkShape,
-  rangeError,
-  typeError,
-} from "../check.ts";
+import { checkCount, checkFiniteFloats, checkFloats, checkOptions, checkShape, rangeError } from "../check.ts";
 import { codeType } from "../formats.ts";
 import type { BlockPanels, BlockWeight } from "./block-weight.ts";
+import { checkDepth } from "./finish.ts";
 import { onePlace } from "./grain.ts";
 import { checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
@@ -44,8 +37,7 @@ function checkRows(x: FloatTensor | QTensor): Rows {
     return { shape: operand.shape, data: operand.data as Int8Array, operand };
   }
   const data = checkFloats(x.data, "x.data");
-  if (!Array.isArray(x.shape)) throw typeError("x.shape", "an array of sizes", x.shape);
-  return { shape: checkShape(x.shape, data.length), data, operand: undefined };
+  return { shape: checkShape(x.shape, "x.shape", data.length), data, operand: undefined };
 }
 
 /** The longest block whose sums of products of 8 bits by `bits` bits stay within int32. */
@@ -54,9 +46,7 @@ function longestBlock(bits: number): number {
 }
 
 function checkFit({ shape, operand }: Rows, { n, k, block, bits }: BlockWeight): void {
-  if (shape.length === 0) throw rangeError("x.shape", "[..., k]", shape);
-  if (shape.at(-1) !== k)
-    throw rangeError("w.shape", `[n, ${shape.at(-1)}] for "x" of shape [${shape.join(", ")}]`, [n, k]);
+  checkDepth(shape, [n, k]);
   if (operand && block > longestBlock(bits)) {
     throw rangeError("w.block", `at most ${longestBlock(bits)} values of ${bits} bits, for a sum in int32`, block);
   }
@@ -127,9 +117,7 @@ function codeResult(x: Rows, w: BlockPanels, bias: Float32Array | undefined, res
 
 function checkBias(bias: Float32Array | undefined, n: number): Float32Array | undefined {
   if (bias === undefined) return undefined;
-  checkArray(bias, [Float32Array], "bias");
-  if (bias.length !== n) throw rangeError("bias", `${n} numbers, one an output`, bias);
-  return bias;
+  return checkCount(checkFloats(bias, "bias"), n, "an output", "bias");
 }
 
 /** Checks operands against each other, and multiplies. */

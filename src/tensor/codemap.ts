@@ -1,7 +1,7 @@
 // Codes that become other codes one by one: directly where there are few, through a table of all of them where there are
 // more; and the numbers of TensorFlow Lite's integer arithmetic (docs/math.md, equation 34).
 
-import { checkFormat, checkOptions, checkScales, checkZeros, rangeError } from "../check.ts";
+import { checkFormat, checkOptions, checkScales, checkWord, checkZeros, rangeError } from "../check.ts";
 import { type CodeArray, codeType, type Format, type IntegerFormat } from "../formats.ts";
 import { codeRange, integerMultiplier } from "../quantizer.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
@@ -117,7 +117,7 @@ export function fixedStep(x: Operand, { codes, zero, range, arithmetic }: Result
 }
 
 /** Options of {@link requantizeFixed}. */
-export interface RescaleOptions {
+interface RescaleOptions {
   readonly format: Format;
   readonly scale?: unknown;
   readonly zero?: unknown;
@@ -130,10 +130,8 @@ const FORMATS = ["int8", "uint8", "int16", "int32"];
 export function requantizeFixed(q: QTensor, options: RescaleOptions): QTensor {
   checkOptions(options, ["format", "scale", "zero", "arithmetic"], `requantize with "tflite" arithmetic`);
   const x = checkOperand(q, "q", FORMATS);
-  const codes = checkFormat(options.format);
-  if (codes.kind !== "integer" || !FORMATS.includes(codes.name)) {
-    throw rangeError("format", FORMATS.map((name) => `"${name}"`).join(" or "), options.format);
-  }
+  const codes = checkFormat(options.format) as IntegerFormat;
+  checkWord(codes.name, FORMATS, "format");
   const range = codeRange(codes.bits, codes.signed, false);
   const [scale] = checkScales(options.scale, 1) as unknown as [number];
   const [zero] = checkZeros(options.zero, 1, range.lo, range.hi, codes.name) as unknown as [number];

@@ -3,7 +3,15 @@
 import { checkOptions, rangeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
 import { type BlockMatmulOptions, multiplyBlocks } from "./block-matmul.ts";
-import { type Bias, checkBias, checkProduct, type Finish, PRODUCT_KEYS, type ProductOptions } from "./finish.ts";
+import {
+  type Bias,
+  checkBias,
+  checkDepth,
+  checkProduct,
+  type Finish,
+  PRODUCT_KEYS,
+  type ProductOptions,
+} from "./finish.ts";
 import type { Output } from "./multipliers.ts";
 import { checkOperand, type Operand } from "./operand.ts";
 import { hasBlocks, type PackedWeight, PreparedWeight, withPanels, withWeight } from "./prepare.ts";
@@ -88,10 +96,7 @@ export function linear(x: Operand, w: QTensor | PreparedWeight, finish: Finish):
 }
 
 function multiplyRows(x: Operand, w: PackedWeight, finish: Finish, data: Results): void {
-  const k = x.shape.at(-1) as number;
-  if (k !== w.weight.length) {
-    throw rangeError("w.shape", `[n, ${k}] for "x" of shape [${x.shape.join(", ")}]`, w.weight.shape);
-  }
+  const k = checkDepth(x.shape, w.weight.shape);
   const bias = checkBias(finish.bias, w.weight.columns, x, w.weight.scale);
   const geometry = matrix(sizeOf(x.shape.slice(0, -1)), k);
   multiply({ ...finish, x, w, geometry, bias }, data);

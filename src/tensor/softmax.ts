@@ -1,6 +1,6 @@
 // Softmax and log-softmax of quantized tensors along an axis (docs/math.md, equations 47 and 48).
 
-import { checkAxis, checkOptions, conflict, rangeError, typeError } from "../check.ts";
+import { checkAxis, checkOptions, checkPositive, conflict, rangeError } from "../check.ts";
 import { integerMultiplier } from "../quantizer.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { checkOperand, type Operand } from "./operand.ts";
@@ -34,8 +34,7 @@ function planOf(x: QTensor, given: SoftmaxOptions, of: "softmax" | "logSoftmax")
   const input = checkOperand(x, "x");
   const rows = rowsAlong(x.shape, checkAxis(options.axis ?? x.shape.length - 1, x.shape));
   const { beta = 1 } = options;
-  if (typeof beta !== "number") throw typeError("beta", "a positive finite number", beta);
-  if (!(beta > 0 && beta < Infinity)) throw rangeError("beta", "a positive finite number", beta);
+  checkPositive(beta, "beta");
   const wanted = resultOf({ ...options, scale: 1, zero: 0 }, input.codes);
   const { scale, zero } = PARAMETERS[of](input, wanted);
   const result = resultOf({ ...options, scale: options.scale ?? scale, zero: options.zero ?? zero }, input.codes);

@@ -109,9 +109,7 @@ export function checkTensor(q: QTensor, name: string): Checked {
   if (q === null || typeof q !== "object" || !("format" in q)) throw typeError(name, "a quantized tensor", q);
   const row = checkFormat(q.format, `${name}.format`);
   const codes = codeFormat(row, `${name}.format`);
-  if (!Array.isArray(q.shape)) throw typeError(`${name}.shape`, "an array of sizes", q.shape);
-  const length = sizeOf(q.shape);
-  checkShape(q.shape, length);
+  const length = sizeOf(checkShape(q.shape, `${name}.shape`));
   const packed = codes.bits < 8;
   const data = checkArray(q.data, [packed ? Uint8Array : codeArray(codes)] as never, `${name}.data`) as CodeArray;
   const wanted = packed ? Math.ceil((length * codes.bits) / 8) : length;

@@ -1,6 +1,6 @@
 // Weights of matrix products and convolutions: checked, and packed as the kernels read them (assembly/gemm.ts, depthwise.ts).
 
-import { checkInteger, rangeError } from "../check.ts";
+import { checkInteger, checkWord, rangeError } from "../check.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { unpack } from "./codec.ts";
 import { sizeOf } from "./shape.ts";
@@ -42,7 +42,7 @@ const LONGEST = 2 ** 23;
 /** Checks a weight of one scale and zero, or one of each per output (its first axis). */
 export function checkWeight(w: QTensor, groups: number): Weight {
   const { codes, row } = checkTensor(w, "w");
-  if (!FORMATS.includes(row.name)) throw rangeError("w.format", FORMATS.map((f) => `"${f}"`).join(" or "), row.name);
+  checkWord(row.name, FORMATS, "w.format");
   if (w.shape.length < 2)
     throw rangeError("w.shape", "[outputs, inputs] or [outputs, height, width, channels]", w.shape);
   if (w.block !== undefined) throw rangeError("w.block", "no blocks for this operator", w.block);

@@ -110,7 +110,7 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   [() => matmul(anything({ ...x, data: [1] }), w), 'TypeError: "x.data" expected a Float32Array, got [1]'],
   [() => matmul(anything(null), w), 'TypeError: "x" expected a quantized tensor, got null'],
   [() => matmul(anything({ ...x, shape: 96 }), w), 'TypeError: "x.shape" expected an array of sizes, got 96'],
-  [() => matmul({ ...x, shape: [3, 31] }, w), 'RangeError: "shape" expected 96 values in all, got [3, 31] (93 values)'],
+  [() => matmul({ ...x, shape: [3, 31] }, w), 'RangeError: "x.shape" expected 96 values in all, got [3, 31] (93 values)'],
   [
     () => matmul({ ...x, shape: [6, 16] }, w),
     'RangeError: "w.shape" expected [n, 16] for "x" of shape [6, 16], got [2, 32]',

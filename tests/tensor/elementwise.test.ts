@@ -500,9 +500,9 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
       ),
     'RangeError: "tensors[1].shape" expected [any, 1], got [1, 3]',
   ],
-  [() => pad(q, { pads: anything(2) }), 'TypeError: "pads" expected an array of numbers, got 2'],
-  [() => pad(q, { pads: [1] }), 'RangeError: "pads" expected 2 numbers for 1 axes, got [1]'],
-  [() => pad(q, { pads: [1, -1] }), 'RangeError: "pads" expected an integer of 0..2147483647, got -1'],
+  [() => pad(q, { pads: anything(2) }), 'TypeError: "pads" expected 2 integers, got 2'],
+  [() => pad(q, { pads: [1] }), 'RangeError: "pads" expected 2 integers, got [1]'],
+  [() => pad(q, { pads: [1, -1] }), 'RangeError: "pads[1]" expected an integer of 0..2147483647, got -1'],
   [() => pad(q, { pads: [1, 1], value: 200 }), 'RangeError: "value" expected an integer of -128..127, got 200'],
   [
     () => requantize(q, anything({ format: "int8", scale: 1, axis: 0, arithmetic: "tflite" })),
