@@ -18,7 +18,7 @@ export interface BlockMatmulOptions extends ResultOptions {
 }
 
 /** Options of {@link matmul} with blocks with a float32 result. */
-export interface BlockFloatOptions {
+interface BlockFloatOptions {
   readonly bias?: Float32Array;
   readonly format?: "float32";
 }

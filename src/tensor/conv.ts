@@ -109,7 +109,7 @@ function geometryOf(x: Operand, w: PackedWeight, placed: Placed, dimensions: 1 |
 }
 
 /** The sums of a convolution, as `output` wants them. */
-export function convolve(x: Operand, w: PackedWeight, geometry: Geometry, finish: Finish): Results {
+function convolve(x: Operand, w: PackedWeight, geometry: Geometry, finish: Finish): Results {
   const bias = checkBias(finish.bias, w.weight.columns, x, w.weight.scale);
   const { images, output: extents } = geometry;
   const data = outputArray(finish.output, images * extents[0] * extents[1] * w.weight.columns);
