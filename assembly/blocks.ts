@@ -1,8 +1,8 @@
-// The products of activations with block weights in the panels of nbits.ts (docs/math.md, equations 26 and 27), a tile at a
+// The products of activations with block weights in the panels of blockpanels.ts (docs/math.md, equations 26 and 27), a tile at a
 // time: one or four rows by the four columns of a panel. A vector of codes is unpacked once for all rows of a tile.
 
+import { Bytes, bytes_panel, bytes_row, Codes, COLUMNS, meetsBytes, Nibbles, PART, POOL } from "./blockpanels";
 import { load4, nanBits, store4 } from "./lanes";
-import { Bytes, Codes, COLUMNS, meetsBytes, Nibbles, panelBytes, PART, POOL, rowBytes } from "./nbits";
 
 /** y scale + bias, any NaN as the one NaN, into the first `count` places at `to`. */
 // @ts-ignore: decorator
@@ -283,7 +283,7 @@ function multiplyTile<C extends Codes>(
 }
 
 /** m arranged rows times n columns in panels, times scale, + bias (n float32, or 0); rows of y are `stride` bytes apart. */
-export function multiplyPanels(
+function multiplyPanels(
   rows: usize,
   panels: usize,
   bias: usize,
@@ -297,8 +297,8 @@ export function multiplyPanels(
   scale: f32,
   floats: bool,
 ): void {
-  const rowStride = <usize>(bits == 8 ? rowBytes<Bytes>(k, block, floats) : rowBytes<Nibbles>(k, block, floats));
-  const panelStride = <usize>(bits == 8 ? panelBytes<Bytes>(k, block) : panelBytes<Nibbles>(k, block));
+  const rowStride = <usize>bytes_row(k, block, bits, floats ? 1 : 0);
+  const panelStride = <usize>bytes_panel(k, block, bits);
   for (let j: i32 = 0; j < n; j += COLUMNS) {
     // adding -0 changes no number
     const offset = bias ? load4(bias + ((<usize>j) << 2), n - j) : f32x4.splat(-0.0);
@@ -318,4 +318,37 @@ export function multiplyPanels(
     }
     panels += panelStride;
   }
+}
+
+/** y = rows times panels, + bias (n float32, or 0): m rows of n float32, `stride` bytes apart. */
+export function multiply_f32_panels_f32(
+  rows: usize,
+  panels: usize,
+  bias: usize,
+  y: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  block: i32,
+  bits: i32,
+  stride: i32,
+): void {
+  multiplyPanels(rows, panels, bias, y, m, n, k, block, bits, stride, 1, true);
+}
+
+/** y = scale (rows times panels) + bias, rows of codes; |sum over a block| < 2^31. */
+export function multiply_i8_panels_f32(
+  rows: usize,
+  panels: usize,
+  bias: usize,
+  y: usize,
+  m: i32,
+  n: i32,
+  k: i32,
+  block: i32,
+  bits: i32,
+  stride: i32,
+  scale: f32,
+): void {
+  multiplyPanels(rows, panels, bias, y, m, n, k, block, bits, stride, scale, false);
 }

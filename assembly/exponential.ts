@@ -1,7 +1,8 @@
-// Tables of exp(-d) for differences of codes d = 0, 1, ..., and TensorFlow Lite's fixed-point and table functions that
-// softmax is made of (docs/math.md, equations 47 and 48). A raw integer in Qm has 31 - m fractional bits.
+// Tables of exp(-d) for differences of codes d = 0, 1, ..., and TensorFlow Lite's functions between samples, which softmax is
+// made of (docs/math.md, equations 47 and 48).
 
-import { rescaleTwice } from "./fixedpoint";
+import { multiplyHigh, rescaleTwice } from "./fixedpoint";
+import { expOfNegative } from "./gemmlowp";
 
 /** table[d] = round(2^30 exp(-d step)), d = 0..n - 1, computed in float64 and rounded once, half to even. */
 export function exp_f64_u32(table: usize, n: i32, step: f64): void {
@@ -10,71 +11,12 @@ export function exp_f64_u32(table: usize, n: i32, step: f64): void {
   }
 }
 
-/** a b / 2^31 to nearest, ties toward +infinity. */
-// @ts-ignore: decorator
-@inline
-export function highMultiply(a: i32, b: i32): i32 {
-  return <i32>((<i64>a * <i64>b + (1 << 30)) >> 31);
-}
-
-/** x / 2^exponent to nearest, ties away from zero; exponent 1..31. */
-// @ts-ignore: decorator
-@inline
-export function divideByPower(x: i32, exponent: i32): i32 {
-  return <i32>((<i64>x + ((<i64>1) << (exponent - 1)) - i64(x < 0)) >> exponent);
-}
-
-// @ts-ignore: decorator
-@inline
-function saturate(x: i64): i32 {
-  return <i32>min(max(x, <i64>i32.MIN_VALUE), <i64>i32.MAX_VALUE);
-}
-
-/** exp(a) in Q0 for a in Q0, -1/4 <= a < 0: a Taylor polynomial around -1/8. */
-function expOnInterval(a: i32): i32 {
-  const center: i32 = 1895147668; // exp(-1/8)
-  const x = a + (1 << 28);
-  const x2 = highMultiply(x, x);
-  const x3 = highMultiply(x2, x);
-  const quarterX4 = divideByPower(highMultiply(x2, x2), 2);
-  const third = highMultiply(quarterX4 + x3, 715827883);
-  const tail = divideByPower(third + x2, 1);
-  return saturate(<i64>center + highMultiply(center, x + tail));
-}
-
-/** exp(-2^k) in Q0 for k = -2..4. */
-const EXP_OF_POWERS = memory.data<i32>([1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242]);
-
-/** exp(a) in Q0 for a <= 0 in Q5. */
-function expOnNegative(a: i32): i32 {
-  if (a == 0) return i32.MAX_VALUE;
-  const quarter: i32 = 1 << 24;
-  const inQuarter = (a & (quarter - 1)) - quarter;
-  const remainder = inQuarter - a;
-  let result = expOnInterval(inQuarter << 5);
-  for (let k: i32 = 0; k < 7; k++) {
-    if ((remainder >> (24 + k)) & 1) result = highMultiply(result, load<i32>(EXP_OF_POWERS + ((<usize>k) << 2)));
-  }
-  return result;
-}
-
 /** table[d] = exp(-d multiplier 2^(shift - 31)) in Q0, its argument in Q5; 0 for d > radius. */
 export function exp_i32_u32_tflite(table: usize, n: i32, multiplier: i32, shift: i32, radius: i32): void {
   for (let d: i32 = 0; d < n; d++) {
-    const e = d > radius ? 0 : expOnNegative(highMultiply(-d << shift, multiplier));
+    const e = d > radius ? 0 : expOfNegative(multiplyHigh(-d << shift, multiplier), 5);
     store<u32>(table + ((<usize>d) << 2), e);
   }
-}
-
-/** 1 / (1 + a) in Q0 for a in Q0, 0 <= a <= 1, by three steps of Newton's iteration. */
-export function oneOverOnePlus(a: i32): i32 {
-  const half = <i32>((<i64>a + 0x80000000) >> 1);
-  let x = 1515870810 + highMultiply(half, -1010580540);
-  for (let step = 0; step < 3; step++) {
-    const rest = (1 << 29) - highMultiply(half, x);
-    x += saturate((<i64>highMultiply(x, rest)) << 2);
-  }
-  return saturate((<i64>x) << 1);
 }
 
 /** v rounded half away from zero. */
@@ -93,7 +35,7 @@ function sample(x: f32, inverse: bool): f32 {
 }
 
 /** TensorFlow Lite's table of 513 int16 in Q15, between which is interpolated: exp on [-10, 0], or 1 / (1 + x) on [0, 1]. */
-export function fillTable(table: usize, inverse: bool): void {
+function fillTable(table: usize, inverse: bool): void {
   const from: f32 = inverse ? 0 : -10;
   const step: f32 = (inverse ? <f32>1 : <f32>10) / 512;
   const half = step / 2;

@@ -3,16 +3,36 @@
 
 const NUDGE = memory.data<u64>([1 << 30], 16);
 
-/** Rounded twice: the product's upper half, ties toward +infinity, then the shift, ties away from zero. */
+/** a b / 2^31 to nearest, ties toward +infinity; not for a = b = -2^31. */
+// @ts-ignore: decorator
+@inline
+export function multiplyHigh(a: i32, b: i32): i32 {
+  return ((<i64>a * <i64>b + (1 << 30)) >> 31) as i32;
+}
+
+/** x / 2^exponent to nearest, ties away from zero; exponent 0..31. */
+// @ts-ignore: decorator
+@inline
+export function divideByPowerOfTwo(x: i32, exponent: i32): i32 {
+  if (exponent == 0) return x;
+  return ((<i64>x + ((<i64>1) << (exponent - 1)) - i64(x < 0)) >> exponent) as i32;
+}
+
+/** Rounded twice: the product's upper half, then the shift. */
 export function rescaleTwice(x: i32, multiplier: i32, shift: i32): i32 {
-  const high = ((<i64>(x << max(shift, 0)) * <i64>multiplier + (1 << 30)) >> 31) as i32;
-  if (shift >= 0) return high;
-  return ((<i64>high + ((<i64>1) << (-shift - 1)) - i64(high < 0)) >> -shift) as i32;
+  return divideByPowerOfTwo(multiplyHigh(x << max(shift, 0), multiplier), max(-shift, 0));
 }
 
 /** Rounded once, ties toward +infinity. */
 export function rescaleOnce(x: i32, multiplier: i32, shift: i32): i32 {
   return ((<i64>x * <i64>multiplier + ((<i64>1) << (30 - shift))) >> (31 - shift)) as i32;
+}
+
+/** rescaleOnce, or rescaleTwice. */
+// @ts-ignore: decorator
+@inline
+export function rescale(x: i32, multiplier: i32, shift: i32, once: bool): i32 {
+  return once ? rescaleOnce(x, multiplier, shift) : rescaleTwice(x, multiplier, shift);
 }
 
 /** A sum of 16-bit products, |x| < 2^47: the multiplier is first rounded to 16 bits. */
@@ -31,14 +51,14 @@ function lowWords(a: v128, b: v128): v128 {
 /** What rescale4Twice multiplies by before it rounds: 2^max(shift, 0). */
 // @ts-ignore: decorator
 @inline
-export function leftFactor(shift: i32): i32 {
+function leftFactor(shift: i32): i32 {
   return 1 << max(shift, 0);
 }
 
 /** What rescale4Twice shifts right with: -2^(31 - max(-shift, 0)), which always fits an int32. */
 // @ts-ignore: decorator
 @inline
-export function rightFactor(shift: i32): i32 {
+function rightFactor(shift: i32): i32 {
   return -((<i64>1) << (31 - max(-shift, 0))) as i32;
 }
 
@@ -82,7 +102,7 @@ export function rescale4Once(x: v128, multiplier: v128, shifts: usize): v128 {
   );
 }
 
-/** Four lanes with one multiplier and shift: rescaleOnce, or rescaleTwice. */
+/** rescale in four lanes with one multiplier and shift. */
 export function rescale4(x: v128, multiplier: i32, shift: i32, once: bool): v128 {
   const m = i32x4.splat(multiplier);
   if (!once) return rescale4Twice(x, m, i32x4.splat(leftFactor(shift)), i32x4.splat(rightFactor(shift)));

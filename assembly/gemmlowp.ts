@@ -1,22 +1,9 @@
 // gemmlowp's functions of fixed-point numbers, 32 bits (docs/math.md, equation 37): Qm is an int32 with m integer bits that
 // stands for raw / 2^(31 - m).
 
+import { divideByPowerOfTwo, multiplyHigh } from "./fixedpoint";
+
 const ONE: i32 = 0x7fffffff; // 1 in Q0
-
-/** round(a b / 2^31), ties toward +infinity; not for a = b = -2^31. */
-// @ts-ignore: decorator
-@inline
-export function multiplyHigh(a: i32, b: i32): i32 {
-  return ((<i64>a * <i64>b + (1 << 30)) >> 31) as i32;
-}
-
-/** x / 2^exponent to nearest, ties away from zero; exponent 0..31. */
-// @ts-ignore: decorator
-@inline
-export function divideByPowerOfTwo(x: i32, exponent: i32): i32 {
-  if (exponent == 0) return x;
-  return ((<i64>x + ((<i64>1) << (exponent - 1)) - i64(x < 0)) >> exponent) as i32;
-}
 
 /** x 2^exponent, saturating. */
 // @ts-ignore: decorator

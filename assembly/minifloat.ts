@@ -289,3 +289,33 @@ export function encode_f32_e8m0(x: usize, q: usize, n: i32, saturate: i32, round
     store<u8>(q + i, <u8>powerOne(load<u32>(x + ((<usize>i) << 2)), rounding, saturate, random));
   }
 }
+
+/** Codes of a float format of 8 bits at most; `format` points to a Minifloat. */
+export function encode_f32_u8(x: usize, q: usize, n: i32, format: usize, rounding: i32, seed: u64, index: u64): void {
+  encodeMany<u8>(x, q, n, changetype<Minifloat>(format), rounding, seed, index);
+}
+
+/** Codes of a float format of 16 bits at most; `format` points to a Minifloat. */
+export function encode_f32_u16(x: usize, q: usize, n: i32, format: usize, rounding: i32, seed: u64, index: u64): void {
+  encodeMany<u16>(x, q, n, changetype<Minifloat>(format), rounding, seed, index);
+}
+
+/** Codes of a float format of 32 bits at most; `format` points to a Minifloat. */
+export function encode_f32_u32(x: usize, q: usize, n: i32, format: usize, rounding: i32, seed: u64, index: u64): void {
+  encodeMany<u32>(x, q, n, changetype<Minifloat>(format), rounding, seed, index);
+}
+
+/** The values of a float format's codes; `format` points to a Minifloat. */
+export function decode_u8_f32(q: usize, y: usize, n: i32, format: usize): void {
+  decodeMany<u8>(q, y, n, changetype<Minifloat>(format));
+}
+
+/** The values of a float format's codes; `format` points to a Minifloat. */
+export function decode_u16_f32(q: usize, y: usize, n: i32, format: usize): void {
+  decodeMany<u16>(q, y, n, changetype<Minifloat>(format));
+}
+
+/** The values of a float format's codes; `format` points to a Minifloat. */
+export function decode_u32_f32(q: usize, y: usize, n: i32, format: usize): void {
+  decodeMany<u32>(q, y, n, changetype<Minifloat>(format));
+}

@@ -1,7 +1,7 @@
 // Sums and largest codes over the middle axis of [outer, rows, inner], and what a sum becomes (docs/math.md, equations 41
 // and 43). Sums are int64 and added to, so that rows may come in pieces.
 
-import { rescaleOnce, rescaleTwice } from "./fixedpoint";
+import { rescale } from "./fixedpoint";
 import { clamp4, loadCodes4, MAGIC_BITS, maxCodes, roundingMagic } from "./lanes";
 
 /** Rows whose 8-bit codes an int16 lane can add up: 255 * 128 < 2^15. */
@@ -94,7 +94,7 @@ function sumRow<T>(x: usize, n: i32): i64 {
 }
 
 /** Adds the sums of codes over the rows of [outer, rows, inner] to [outer, inner]. */
-export function sumMany<T>(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
+function sumMany<T>(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
   const size = <usize>rows * inner * sizeof<T>();
   for (let i: i32 = 0; i < outer; i++, x += size) {
     if (inner == 1) add(sums, i, sumRow<T>(x, rows));
@@ -143,7 +143,7 @@ function largestOfColumns<T>(x: usize, y: usize, rows: i32, inner: i32, flip: T)
 }
 
 /** Raises [outer, inner] to the largest codes over the rows of [outer, rows, inner]; with flip -1 lowers it to the least. */
-export function largestMany<T>(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
+function largestMany<T>(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
   const size = <usize>rows * inner * sizeof<T>();
   for (let i: i32 = 0; i < outer; i++, x += size) {
     const to = y + <usize>i * inner * sizeof<T>();
@@ -206,7 +206,37 @@ export function rescale_i64_i32_tflite(
 ): void {
   for (let i: i32 = 0; i < n; i++) {
     const steps = <i32>(load<i64>(sums + ((<usize>i) << 3)) - offset);
-    const v = once ? rescaleOnce(steps, multiplier, shift) : rescaleTwice(steps, multiplier, shift);
+    const v = rescale(steps, multiplier, shift, once != 0);
     store<i32>(y + ((<usize>i) << 2), <i32>min(max(<i64>v + zero, <i64>lo), <i64>hi));
   }
+}
+
+/** Adds the sums over the rows of [outer, rows, inner] to [outer, inner]. */
+export function sum_i8_i64(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
+  sumMany<i8>(x, sums, outer, rows, inner);
+}
+
+/** Adds the sums over the rows of [outer, rows, inner] to [outer, inner]. */
+export function sum_u8_i64(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
+  sumMany<u8>(x, sums, outer, rows, inner);
+}
+
+/** Adds the sums over the rows of [outer, rows, inner] to [outer, inner]. */
+export function sum_i16_i64(x: usize, sums: usize, outer: i32, rows: i32, inner: i32): void {
+  sumMany<i16>(x, sums, outer, rows, inner);
+}
+
+/** Raises [outer, inner] to the largest codes over the rows of [outer, rows, inner]; with flip -1 lowers it to the least. */
+export function largest_i8_i8(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
+  largestMany<i8>(x, y, outer, rows, inner, flip);
+}
+
+/** Raises [outer, inner] to the largest codes over the rows of [outer, rows, inner]; with flip -1 lowers it to the least. */
+export function largest_u8_u8(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
+  largestMany<u8>(x, y, outer, rows, inner, flip);
+}
+
+/** Raises [outer, inner] to the largest codes over the rows of [outer, rows, inner]; with flip -1 lowers it to the least. */
+export function largest_i16_i16(x: usize, y: usize, outer: i32, rows: i32, inner: i32, flip: i32): void {
+  largestMany<i16>(x, y, outer, rows, inner, flip);
 }

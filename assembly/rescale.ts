@@ -2,8 +2,8 @@
 
 import { FIXED_HARD_SWISH, FIXED_SIGMOID_16, FIXED_SIGMOID_8, FIXED_TANH_16, FIXED_TANH_8 } from "./abi";
 import { sigmoid } from "./activation";
-import { rescaleOnce, rescaleTwice } from "./fixedpoint";
-import { divideByPowerOfTwo, logistic, tanh } from "./gemmlowp";
+import { divideByPowerOfTwo, rescale } from "./fixedpoint";
+import { logistic, tanh } from "./gemmlowp";
 
 /** The numbers of a function of codes: 32-bit words in memory, in this order. */
 @unmanaged
@@ -26,17 +26,11 @@ export class Fixed {
   radius: i32;
 }
 
-// @ts-ignore: decorator
-@inline
-function rescale(x: i32, multiplier: i32, shift: i32, once: i32): i32 {
-  return once ? rescaleOnce(x, multiplier, shift) : rescaleTwice(x, multiplier, shift);
-}
-
 /** sigmoid or tanh of an 8-bit code by way of Q4 (equation 37), less the result's zero. */
 function curve8(x: i32, f: Fixed): i32 {
   if (x <= -f.radius) return f.lo - f.resultZero;
   if (x >= f.radius) return f.hi - f.resultZero;
-  const q4 = rescale(x, f.multiplier, f.shift, f.once);
+  const q4 = rescale(x, f.multiplier, f.shift, f.once != 0);
   return f.step == FIXED_SIGMOID_8 ? divideByPowerOfTwo(logistic(q4, 4), 23) : divideByPowerOfTwo(tanh(q4, 4), 24);
 }
 
@@ -115,7 +109,8 @@ function valueOf(x: i32, f: Fixed): i32 {
     case FIXED_HARD_SWISH:
       return hardSwish(x, f);
   }
-  return x < 0 ? rescale(x, f.below, f.belowShift, f.once) : rescale(x, f.multiplier, f.shift, f.once);
+  const negative = x < 0;
+  return rescale(x, negative ? f.below : f.multiplier, negative ? f.belowShift : f.shift, f.once != 0);
 }
 
 /** n codes as int32 to codes as int32; `fixed` points to a Fixed. */

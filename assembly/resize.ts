@@ -69,7 +69,7 @@ function splatCode<T>(from: usize): v128 {
 }
 
 /** A row of `width` pixels from the rows above and below it; `columns` points to a Column for each. */
-export function blendRow<T>(
+function blendRow<T>(
   above: usize,
   below: usize,
   y: usize,
@@ -114,4 +114,46 @@ export function blendRow<T>(
       y += sizeof<T>();
     }
   }
+}
+
+/** A row of a bilinear resize from the rows above and below it; `columns` points to a Column for each pixel. */
+export function resize_i8_i8_bilinear(
+  above: usize,
+  below: usize,
+  y: usize,
+  columns: usize,
+  width: i32,
+  channels: i32,
+  down: f32,
+  arithmetic: i32,
+): void {
+  blendRow<i8>(above, below, y, columns, width, channels, down, arithmetic);
+}
+
+/** A row of a bilinear resize from the rows above and below it; `columns` points to a Column for each pixel. */
+export function resize_u8_u8_bilinear(
+  above: usize,
+  below: usize,
+  y: usize,
+  columns: usize,
+  width: i32,
+  channels: i32,
+  down: f32,
+  arithmetic: i32,
+): void {
+  blendRow<u8>(above, below, y, columns, width, channels, down, arithmetic);
+}
+
+/** A row of a bilinear resize from the rows above and below it; `columns` points to a Column for each pixel. */
+export function resize_i16_i16_bilinear(
+  above: usize,
+  below: usize,
+  y: usize,
+  columns: usize,
+  width: i32,
+  channels: i32,
+  down: f32,
+  arithmetic: i32,
+): void {
+  blendRow<i16>(above, below, y, columns, width, channels, down, arithmetic);
 }

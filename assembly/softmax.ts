@@ -1,7 +1,9 @@
 // Softmax over rows of codes, from tables of exponentials by difference from the row's largest code (docs/math.md,
 // equations 47 and 48).
 
-import { divideByPower, highMultiply, interpolate, oneOverOnePlus } from "./exponential";
+import { interpolate } from "./exponential";
+import { divideByPowerOfTwo, multiplyHigh } from "./fixedpoint";
+import { oneOverOnePlus } from "./gemmlowp";
 import { log_f64 } from "./measure";
 
 /** The largest of n values. */
@@ -19,7 +21,7 @@ function largestOf(x: usize, n: i32): f32 {
 }
 
 /** e = table[largest of the row - x] for `rows` rows of `depth` codes, given as float32; e may be x. */
-export function lookup_f32_u32(x: usize, e: usize, table: usize, rows: i32, depth: i32): void {
+export function look_up_f32_u32(x: usize, e: usize, table: usize, rows: i32, depth: i32): void {
   for (let row: i32 = 0; row < rows; row++) {
     const largest = largestOf(x, depth);
     for (let i: i32 = 0; i < depth; i++, x += 4, e += 4) {
@@ -75,12 +77,12 @@ export function softmax_u32_i32_tflite(e: usize, y: usize, rows: i32, depth: i32
   const most = (1 << bits) - 1;
   for (let row: i32 = 0; row < rows; row++) {
     let sum: i32 = 0;
-    for (let i: i32 = 0; i < depth; i++) sum += divideByPower(load<i32>(e + ((<usize>i) << 2)), 12);
+    for (let i: i32 = 0; i < depth; i++) sum += divideByPowerOfTwo(load<i32>(e + ((<usize>i) << 2)), 12);
     const headroom = clz(sum);
     const scale = oneOverOnePlus((sum << headroom) - i32.MIN_VALUE);
     const exponent = 12 - headroom + 31 - bits;
     for (let i: i32 = 0; i < depth; i++, e += 4, y += 4) {
-      store<i32>(y, min(divideByPower(highMultiply(scale, load<i32>(e)), exponent), most));
+      store<i32>(y, min(divideByPowerOfTwo(multiplyHigh(scale, load<i32>(e)), exponent), most));
     }
   }
 }

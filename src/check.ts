@@ -19,6 +19,11 @@ function describe(value: unknown): string {
   return String(value);
 }
 
+/** Words in an error sentence. */
+function oneOf(words: readonly string[]): string {
+  return words.map((word) => `"${word}"`).join(" or ");
+}
+
 /** `"name" expected wanted, got value`, as a TypeError. */
 export function typeError(name: string, wanted: string, value: unknown): TypeError {
   return new TypeError(`"${name}" expected ${wanted}, got ${describe(value)}`);
@@ -68,7 +73,7 @@ export function checkOptions<T extends object>(options: T | undefined, known: re
 /** Checks one of a few words. */
 export function checkWord<const W extends string>(value: unknown, words: readonly W[], name: string): W {
   if (words.includes(value as W)) return value as W;
-  throw rangeError(name, words.map((w) => `"${w}"`).join(" or "), value);
+  throw rangeError(name, oneOf(words), value);
 }
 
 /** Checks an optional boolean. */
@@ -83,11 +88,25 @@ export function checkNumber(value: unknown, name: string): number {
   return value;
 }
 
+/** Checks a positive finite number. */
+export function checkPositive(value: unknown, name: string): number {
+  if (typeof value !== "number") throw typeError(name, "a positive finite number", value);
+  if (!(value > 0 && value < Infinity)) throw rangeError(name, "a positive finite number", value);
+  return value;
+}
+
 /** Checks an integer of lo..hi. */
 export function checkInteger(value: unknown, lo: number, hi: number, name: string): number {
   if (typeof value !== "number") throw typeError(name, `an integer of ${lo}..${hi}`, value);
   if (!Number.isInteger(value) || value < lo || value > hi) throw rangeError(name, `an integer of ${lo}..${hi}`, value);
   return value;
+}
+
+/** Checks an array of `count` integers, none less than `lo`. */
+export function checkIntegers(value: unknown, count: number, lo: number, name: string): number[] {
+  if (!Array.isArray(value)) throw typeError(name, `${count} integers`, value);
+  if (value.length !== count) throw rangeError(name, `${count} integers`, value);
+  return value.map((each, i) => checkInteger(each, lo, 2 ** 31 - 1, `${name}[${i}]`));
 }
 
 /** Checks that a typed array is one of `kinds` and that its buffer is still there. */
@@ -125,6 +144,17 @@ export function checkFloats(value: unknown, name: string): Float32Array {
   return checkArray(value, [Float32Array], name);
 }
 
+/** Checks how many numbers an array has: one for each of something. */
+export function checkCount<A extends ArrayLike<number | bigint>>(
+  array: A,
+  count: number,
+  each: string,
+  name: string,
+): A {
+  if (array.length !== count) throw rangeError(name, `${count} numbers, one ${each}`, array);
+  return array;
+}
+
 /** Checks that a Float32Array holds finite numbers only. */
 export function checkFiniteFloats(array: Float32Array, name: string): Float32Array {
   const at = array.findIndex((value) => !Number.isFinite(value));
@@ -132,17 +162,16 @@ export function checkFiniteFloats(array: Float32Array, name: string): Float32Arr
   return array;
 }
 
-/** The shape of `length` values: as given, or one-dimensional. */
-export function checkShape(shape: readonly number[] | undefined, length: number): readonly number[] {
-  if (shape === undefined) return [length];
-  if (!Array.isArray(shape)) throw typeError("shape", "an array of sizes", shape);
+/** Checks a shape, of `length` values where that is known, and returns a copy. */
+export function checkShape(shape: unknown, name: string, length?: number): readonly number[] {
+  if (!Array.isArray(shape)) throw typeError(name, "an array of sizes", shape);
   let size = 1;
   for (const extent of shape) {
-    if (!Number.isInteger(extent) || extent < 0) throw rangeError("shape", "sizes that are integers >= 0", shape);
+    if (!Number.isInteger(extent) || extent < 0) throw rangeError(name, "sizes that are integers >= 0", shape);
     size *= extent;
   }
-  if (size !== length) {
-    throw new RangeError(`"shape" expected ${length} values in all, got ${describe(shape)} (${size} values)`);
+  if (length !== undefined && size !== length) {
+    throw new RangeError(`"${name}" expected ${length} values in all, got ${describe(shape)} (${size} values)`);
   }
   return shape.slice();
 }

@@ -97,7 +97,7 @@ export interface BlockFormat {
 }
 
 /** A format that tensors are stored in and no kernel computes with; or an unsigned power of two (e8m0). */
-export interface StorageFormat {
+interface StorageFormat {
   readonly kind: "storage" | "power";
   readonly name: string;
   readonly bits: number;
@@ -174,7 +174,7 @@ export const FORMATS: ReadonlyMap<string, FormatRow> = new Map(
 );
 
 /** The numbers that a float format's kernels need; magnitudes are codes without their sign bit. */
-export interface FloatCodes {
+interface FloatCodes {
   /** Magnitude of the largest finite number. */
   readonly max: number;
   /** Magnitude of infinity, or -1 where there is none. */

@@ -41,7 +41,7 @@ function quotient(numerator: number, denominator: number): number {
 }
 
 /** The smallest power of two that is not below a float32, 2^127 at most. */
-export function powerOfTwoAbove(scale: number): number {
+function powerOfTwoAbove(scale: number): number {
   let power = scale < 2 ** -20 ? SMALLEST : 2 ** -20; // most scales are not far above
   while (power < scale && power < 2 ** 127) power *= 2;
   return power;

@@ -2,8 +2,7 @@
 
 import { checkOptions, checkWord, conflict, rangeError, typeError } from "../check.ts";
 import { integerMultiplier } from "../quantizer.ts";
-import { checkZero } from "./broadcast.ts";
-import { type FixedStep, fixedStep, integerScale, mapCodes, realStep, type Step } from "./codemap.ts";
+import { checkZero, type FixedStep, fixedStep, integerScale, mapCodes, realStep, type Step } from "./codemap.ts";
 import { checkOperand, type Operand } from "./operand.ts";
 import { CLAMP_NAMES, RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import type { QTensor } from "./tensor.ts";

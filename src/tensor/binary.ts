@@ -3,10 +3,11 @@
 import { checkOptions, rangeError } from "../check.ts";
 import { codeType } from "../formats.ts";
 import type { Kernels } from "../wasm/kernels.ts";
-import { broadcastShape, checkZero, feedOf } from "./broadcast.ts";
-import { integerScale } from "./codemap.ts";
+import { feedOf } from "./broadcast.ts";
+import { checkZero, integerScale } from "./codemap.ts";
 import { CODE_CONSTANTS, checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { broadcastShape, sizeOf } from "./shape.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
 import { eachValue } from "./values.ts";
 
@@ -84,10 +85,11 @@ function combine(operation: Operation, first: QTensor, second: QTensor, options:
   const isReal = plan.result.arithmetic === "onnx";
   if (!isReal) checkFormats(plan);
   const shape = broadcastShape(a.shape, b.shape);
+  if (!shape) throw rangeError("b.shape", `a shape that broadcasts with [${a.shape.join(", ")}]`, b.shape);
   const feedA = feedOf(a, shape);
   const feedB = feedOf(b, shape);
   const integers = isReal ? [0, 0, 0, 0, 0, 0, 0, 0] : integersOf(plan);
-  const data = new (codeArray(plan.result.codes))(shape.reduce((x, y) => x * y, 1));
+  const data = new (codeArray(plan.result.codes))(sizeOf(shape));
   eachValue(data.length, ({ kernels, arena }, start, count) => {
     const pair = arena.copy(pairOf(plan, kernels, integers));
     const to = arena.reserve(count * data.BYTES_PER_ELEMENT);

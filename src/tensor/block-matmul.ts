@@ -1,20 +1,14 @@
 // Products with weights whose blocks along k have a scale and zero each: of float32 activations (docs/math.md, equation 26), or
 // of 8-bit ones (equation 27).
 
-import {
-  checkArray,
-  checkFiniteFloats,
-  checkFloats,
-  checkOptions,
-  checkShape,
-  rangeError,
-  typeError,
-} from "../check.ts";
+import { checkCount, checkFiniteFloats, checkFloats, checkOptions, checkShape, rangeError } from "../check.ts";
 import { codeType } from "../formats.ts";
 import type { BlockPanels, BlockWeight } from "./block-weight.ts";
-import { grainOf, writePlace } from "./grain.ts";
+import { checkDepth } from "./finish.ts";
+import { onePlace } from "./grain.ts";
 import { checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { sizeOf } from "./shape.ts";
 import { codeArray, type FloatTensor, type QTensor } from "./tensor.ts";
 
 /** Options of {@link matmul} with blocks with a quantized result: arithmetic `"onnx"` only. */
@@ -24,7 +18,7 @@ export interface BlockMatmulOptions extends ResultOptions {
 }
 
 /** Options of {@link matmul} with blocks with a float32 result. */
-export interface BlockFloatOptions {
+interface BlockFloatOptions {
   readonly bias?: Float32Array;
   readonly format?: "float32";
 }
@@ -43,8 +37,7 @@ function checkRows(x: FloatTensor | QTensor): Rows {
     return { shape: operand.shape, data: operand.data as Int8Array, operand };
   }
   const data = checkFloats(x.data, "x.data");
-  if (!Array.isArray(x.shape)) throw typeError("x.shape", "an array of sizes", x.shape);
-  return { shape: checkShape(x.shape, data.length), data, operand: undefined };
+  return { shape: checkShape(x.shape, "x.shape", data.length), data, operand: undefined };
 }
 
 /** The longest block whose sums of products of 8 bits by `bits` bits stay within int32. */
@@ -53,9 +46,7 @@ function longestBlock(bits: number): number {
 }
 
 function checkFit({ shape, operand }: Rows, { n, k, block, bits }: BlockWeight): void {
-  if (shape.length === 0) throw rangeError("x.shape", "[..., k]", shape);
-  if (shape.at(-1) !== k)
-    throw rangeError("w.shape", `[n, ${shape.at(-1)}] for "x" of shape [${shape.join(", ")}]`, [n, k]);
+  checkDepth(shape, [n, k]);
   if (operand && block > longestBlock(bits)) {
     throw rangeError("w.block", `at most ${longestBlock(bits)} values of ${bits} bits, for a sum in int32`, block);
   }
@@ -79,7 +70,7 @@ function eachResult(
   take: (y: number, start: number, count: number) => void,
 ): void {
   const { n, k, block, bits } = weight;
-  const m = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  const m = sizeOf(shape.slice(0, -1));
   const rowBytes = kernels.bytes_row(k, block, bits, +!operand);
   const most = Math.min(rowsAtATime(rowBytes, n), m);
   const offset = bias ? arena.copy(bias) : 0;
@@ -103,20 +94,19 @@ function eachResult(
 
 function floatResult(x: Rows, w: BlockPanels, bias: Float32Array | undefined): FloatTensor {
   const shape = [...x.shape.slice(0, -1), w.weight.n];
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const data = new Float32Array(sizeOf(shape));
   eachResult(x, w, bias, (y, start, count) => w.engine.arena.read(y, data.subarray(start, start + count)));
   return { format: "float32", shape, data };
 }
 
 function codeResult(x: Rows, w: BlockPanels, bias: Float32Array | undefined, result: Result): QTensor {
   const { kernels, arena } = w.engine;
-  const { codes, range, scale, zero } = result;
+  const { codes, range } = result;
   const shape = [...x.shape.slice(0, -1), w.weight.n];
-  const data = new (codeArray(codes))(shape.reduce((a, b) => a * b, 1));
-  const parameters = [arena.copy(Float32Array.of(scale)), arena.copy(Int32Array.of(zero))] as const;
+  const data = new (codeArray(codes))(sizeOf(shape));
   const run = kernels[`quantize_f32_${codeType(codes) as "i8"}`];
   eachResult(x, w, bias, (y, start, count) => {
-    const place = writePlace(arena, grainOf([count]), 0, 0, 1, parameters);
+    const place = onePlace(arena, count, result);
     if (run(y, y, count, place, range.lo, range.hi)) {
       throw rangeError("w.scale", "scales whose products stay within float32", w.weight.scale);
     }
@@ -127,9 +117,7 @@ function codeResult(x: Rows, w: BlockPanels, bias: Float32Array | undefined, res
 
 function checkBias(bias: Float32Array | undefined, n: number): Float32Array | undefined {
   if (bias === undefined) return undefined;
-  checkArray(bias, [Float32Array], "bias");
-  if (bias.length !== n) throw rangeError("bias", `${n} numbers, one an output`, bias);
-  return bias;
+  return checkCount(checkFloats(bias, "bias"), n, "an output", "bias");
 }
 
 /** Checks operands against each other, and multiplies. */

@@ -1,6 +1,7 @@
-// Weights whose blocks along k have a scale and zero each: checked, and packed as assembly/nbits.ts reads them.
+// Weights whose blocks along k have a scale and zero each: checked, and packed as assembly/blockpanels.ts reads them.
 
-import { rangeError } from "../check.ts";
+import { checkWord, rangeError } from "../check.ts";
+import type { IntegerFormat } from "../formats.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { unpack } from "./codec.ts";
 import { checkTensor, type QTensor } from "./tensor.ts";
@@ -31,10 +32,8 @@ const FORMATS = ["int2", "uint2", "int4", "uint4", "int8", "uint8"];
 
 /** Checks a weight with blocks along its last axis. */
 export function checkBlockWeight(w: QTensor): BlockWeight {
-  const { row } = checkTensor(w, "w");
-  if (row.kind !== "integer" || !FORMATS.includes(row.name)) {
-    throw rangeError("w.format", FORMATS.map((format) => `"${format}"`).join(" or "), row.name);
-  }
+  const { row, codes } = checkTensor(w, "w");
+  checkWord(row.name, FORMATS, "w.format");
   if (w.shape.length !== 2) throw rangeError("w.shape", "[n, k]", w.shape);
   if (w.block === undefined) throw rangeError("w.block", "the values of a block", w.block);
   if (w.axis !== undefined && w.axis !== 1)
@@ -42,7 +41,16 @@ export function checkBlockWeight(w: QTensor): BlockWeight {
   const [n = 0, k = 0] = w.shape;
   const { data, scale, zero } = w;
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
-  return { n, k, block: Math.min(w.block, Math.max(k, 1)), bits: row.bits, signed: row.signed, scale, zero, bytes };
+  return {
+    n,
+    k,
+    block: Math.min(w.block, Math.max(k, 1)),
+    bits: codes.bits,
+    signed: (codes as IntegerFormat).signed,
+    scale,
+    zero,
+    bytes,
+  };
 }
 
 /** Columns of a panel. */

@@ -1,6 +1,8 @@
 // What is done to the channels of float32 weights, one axis of an array: scaling, and how large they are. Plain loops:
 // scaling 64 MB takes 50 ms, of which 36 are what copying them into wasm memory and back would take alone.
 
+import { sizeOf } from "./shape.ts";
+
 /** A weight's axis of channels; with groups, the indices of the axes before it are split, and each group has its own. */
 export interface Channels {
   readonly shape: readonly number[];
@@ -16,8 +18,7 @@ export function eachChannelRun(
   { shape, axis, groups = 1 }: Channels,
   each: (channel: number, i: number, length: number) => void,
 ): void {
-  const size = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1);
-  const [outer, inner] = [size(shape.slice(0, axis)), size(shape.slice(axis + 1))];
+  const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
   const channels = shape[axis] as number;
   for (let row = 0; row < outer; row++) {
     const first = Math.floor((row * groups) / outer) * channels;

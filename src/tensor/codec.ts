@@ -51,7 +51,7 @@ export interface EncodeOptions {
 }
 
 /** How a float encoder rounds: a direction, or at random with the seed's numbers. */
-export interface HowToRound {
+interface HowToRound {
   readonly saturate: boolean;
   readonly rounding: Rounding | "stochastic";
   readonly seed: bigint;

@@ -1,13 +1,11 @@
 // Codes that become other codes one by one: directly where there are few, through a table of all of them where there are
 // more; and the numbers of TensorFlow Lite's integer arithmetic (docs/math.md, equation 34).
 
-import { checkFormat, checkOptions, checkScales, checkZeros, rangeError } from "../check.ts";
+import { checkFormat, checkOptions, checkScales, checkWord, checkZeros, rangeError } from "../check.ts";
 import { type CodeArray, codeType, type Format, type IntegerFormat } from "../formats.ts";
 import { codeRange, integerMultiplier } from "../quantizer.ts";
-import type { Engine } from "../wasm/kernels.ts";
-import { engine } from "../wasm/kernels.ts";
-import { allCodes } from "./broadcast.ts";
-import { grainOf, writePlace } from "./grain.ts";
+import { type Engine, engine } from "../wasm/kernels.ts";
+import { onePlace } from "./grain.ts";
 import { checkOperand, type Operand } from "./operand.ts";
 import { type Arithmetic, type Result, resultTensor } from "./result.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
@@ -26,6 +24,14 @@ function evaluate(codes: CodeArray, result: IntegerFormat, step: Step): CodeArra
     engine.arena.read(to, data.subarray(start, start + count));
   });
   return data;
+}
+
+/** All codes of a format, in the order of their bits. */
+function allCodes(codes: IntegerFormat): CodeArray {
+  const { lo, hi } = codeRange(codes.bits, codes.signed, false);
+  const array = new (codeArray(codes))(hi - lo + 1);
+  for (let i = 0; i < array.length; i++) array[i] = i; // wraps to the code with the same bits
+  return array;
 }
 
 /** Bytes enough to look up two at once, in a table of pairs that has to be made first. */
@@ -58,32 +64,31 @@ export function mapCodes({ codes, data }: Operand, result: IntegerFormat, step: 
   });
 }
 
-/** A Place of assembly/walk.ts for values with one scale. */
-function onePlace({ arena }: Engine, scale: number, zero: number, count: number): number {
-  const at = [arena.copy(Float32Array.of(scale)), arena.copy(Int32Array.of(zero))] as const;
-  return writePlace(arena, grainOf([count]), 0, 0, 1, at);
-}
-
 /** Codes made real, worked on as float32 (`count` values at `at`, in place), and made codes again. */
 export function realStep(x: Operand, result: Result, work: (engine: Engine, at: number, count: number) => void): Step {
   const { codes, range } = result;
   return (engine, from, to, count) => {
     const { kernels, arena } = engine;
     const at = arena.reserve(count * 4);
-    const before = onePlace(engine, x.scale, x.zero, count);
+    const before = onePlace(arena, count, x);
     kernels[`dequantize_${codeType(x.codes) as "i8"}_f32`](from, at, count, before, 0, 0);
     work(engine, at, count);
-    const after = onePlace(engine, result.scale, result.zero, count);
+    const after = onePlace(arena, count, result);
     kernels[`quantize_f32_${codeType(codes) as "i8"}`](at, to, count, after, range.lo, range.hi);
   };
+}
+
+/** TensorFlow Lite's integer arithmetic counts on 16-bit codes without a zero. */
+export function checkZero(format: IntegerFormat, zero: number, name: string): void {
+  if (format.bits === 16 && zero !== 0) throw rangeError(name, "0 for int16 in TensorFlow Lite's arithmetic", zero);
 }
 
 /** Multiplier and shift of TensorFlow Lite's integer arithmetic for a real number. */
 export function integerScale(real: number): [multiplier: number, shift: number] {
   if (Math.abs(real) >= 2 ** 30)
     throw rangeError("scale", "a scale less than 2^30 times finer than the operands'", real);
-  const { multiplier, shift } = integerMultiplier(Math.abs(real));
-  return [real < 0 ? -multiplier : multiplier, shift];
+  const { multiplier, shift } = integerMultiplier(real);
+  return [multiplier, shift];
 }
 
 /** What a function of codes in TensorFlow Lite's integers is made of, beside scales and zeros. */
@@ -112,7 +117,7 @@ export function fixedStep(x: Operand, { codes, zero, range, arithmetic }: Result
 }
 
 /** Options of {@link requantizeFixed}. */
-export interface RescaleOptions {
+interface RescaleOptions {
   readonly format: Format;
   readonly scale?: unknown;
   readonly zero?: unknown;
@@ -125,10 +130,8 @@ const FORMATS = ["int8", "uint8", "int16", "int32"];
 export function requantizeFixed(q: QTensor, options: RescaleOptions): QTensor {
   checkOptions(options, ["format", "scale", "zero", "arithmetic"], `requantize with "tflite" arithmetic`);
   const x = checkOperand(q, "q", FORMATS);
-  const codes = checkFormat(options.format);
-  if (codes.kind !== "integer" || !FORMATS.includes(codes.name)) {
-    throw rangeError("format", FORMATS.map((name) => `"${name}"`).join(" or "), options.format);
-  }
+  const codes = checkFormat(options.format) as IntegerFormat;
+  checkWord(codes.name, FORMATS, "format");
   const range = codeRange(codes.bits, codes.signed, false);
   const [scale] = checkScales(options.scale, 1) as unknown as [number];
   const [zero] = checkZeros(options.zero, 1, range.lo, range.hi, codes.name) as unknown as [number];

@@ -1,10 +1,11 @@
 // Quantized tensors side by side, and padded: codes are moved, and rescaled where scales differ.
 
-import { checkAxis, checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
+import { checkAxis, checkInteger, checkIntegers, checkOptions, rangeError, typeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
 import { fixedStep, integerScale, mapCodes, realStep } from "./codemap.ts";
 import { checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { sizeOf } from "./shape.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
 
 /** Options of {@link concat}. */
@@ -14,8 +15,6 @@ export interface ConcatOptions extends Omit<ResultOptions, "scale"> {
   /** Of the result; default the first tensor's, and its zero. */
   readonly scale?: number | Float32Array;
 }
-
-const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
 /** The codes of an operand as the result has them. */
 function rescaled(x: Operand, result: Result): CodeArray {
@@ -83,13 +82,6 @@ export interface PadOptions {
   readonly value?: number;
 }
 
-function checkPads(pads: unknown, rank: number): readonly number[] {
-  if (!Array.isArray(pads)) throw typeError("pads", "an array of numbers", pads);
-  if (pads.length !== 2 * rank) throw rangeError("pads", `${2 * rank} numbers for ${rank} axes`, pads);
-  for (const extent of pads) checkInteger(extent, 0, 2 ** 31 - 1, "pads");
-  return pads;
-}
-
 /**
  * A quantized tensor with a border.
  * @param x int8, uint8 or int16 with one scale; the result has its format, scale and zero
@@ -99,7 +91,7 @@ export function pad(x: QTensor, options: PadOptions): QTensor {
   const operand = checkOperand(x, "x");
   const { codes, scale, zero, shape, data } = operand;
   const rank = shape.length;
-  const pads = checkPads(given, rank);
+  const pads = checkIntegers(given, 2 * rank, 0, "pads");
   const result = resultOf({ scale, zero }, codes);
   const fill = value === undefined ? zero : checkInteger(value, result.range.lo, result.range.hi, "value");
   const padded = shape.map((extent, axis) => extent + (pads[axis] as number) + (pads[axis + rank] as number));

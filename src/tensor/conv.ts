@@ -1,6 +1,6 @@
 // Convolutions of quantized images in integers, channels last (docs/math.md, equations 50 to 52).
 
-import { checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
+import { checkIntegers, checkOptions, rangeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
 import { checkBias, checkProduct, type Finish, PRODUCT_KEYS, type ProductOptions } from "./finish.ts";
 import { outputArray } from "./matmul.ts";
@@ -36,14 +36,9 @@ export const PLACEMENT_KEYS = ["strides", "pads", "dilations", "groups"] as cons
 
 const KEYS = [...PLACEMENT_KEYS, ...PRODUCT_KEYS];
 
-/** Extents that a wasm pointer reaches over. */
-const MOST = 2 ** 31 - 1;
-
-function checkExtents(value: unknown, count: number, least: number, fallback: number, name: string): number[] {
-  if (value === undefined) return new Array(count).fill(fallback);
-  if (!Array.isArray(value)) throw typeError(name, `${count} integers`, value);
-  if (value.length !== count) throw rangeError(name, `${count} integers`, value);
-  return value.map((each, i) => checkInteger(each, least, MOST, `${name}[${i}]`));
+/** Integers not less than what they are by default. */
+function extentsOf(value: unknown, count: number, fallback: number, name: string): number[] {
+  return value === undefined ? new Array(count).fill(fallback) : checkIntegers(value, count, fallback, name);
 }
 
 /** A placement in two dimensions; one of one dimension is one line high. */
@@ -57,9 +52,9 @@ interface Placed {
 function placementOf(options: Placement, dimensions: 1 | 2): Placed {
   const missing = dimensions === 1;
   const pair = (extents: number[], fallback: number) => (missing ? [fallback, ...extents] : extents) as unknown as Pair;
-  const strides = pair(checkExtents(options.strides, dimensions, 1, 1, "strides"), 1);
-  const dilations = pair(checkExtents(options.dilations, dimensions, 1, 1, "dilations"), 1);
-  const pads = checkExtents(options.pads, 2 * dimensions, 0, 0, "pads");
+  const strides = pair(extentsOf(options.strides, dimensions, 1, "strides"), 1);
+  const dilations = pair(extentsOf(options.dilations, dimensions, 1, "dilations"), 1);
+  const pads = extentsOf(options.pads, 2 * dimensions, 0, "pads");
   return { strides, dilations, before: pair(pads.slice(0, dimensions), 0), after: pair(pads.slice(dimensions), 0) };
 }
 
@@ -114,7 +109,7 @@ function geometryOf(x: Operand, w: PackedWeight, placed: Placed, dimensions: 1 |
 }
 
 /** The sums of a convolution, as `output` wants them. */
-export function convolve(x: Operand, w: PackedWeight, geometry: Geometry, finish: Finish): Results {
+function convolve(x: Operand, w: PackedWeight, geometry: Geometry, finish: Finish): Results {
   const bias = checkBias(finish.bias, w.weight.columns, x, w.weight.scale);
   const { images, output: extents } = geometry;
   const data = outputArray(finish.output, images * extents[0] * extents[1] * w.weight.columns);
@@ -156,7 +151,7 @@ export function conv1d(x: QTensor, w: QTensor | PreparedWeight, options: ConvOpt
  */
 export function convTranspose2d(x: QTensor, w: QTensor | PreparedWeight, options: ConvTransposeOptions): QTensor {
   const { outputPads, ...rest } = checkOptions(options, [...KEYS, "outputPads"], "convTranspose2d");
-  return run(x, w, rest, 2, checkExtents(outputPads, 2, 0, 0, "outputPads") as unknown as Pair);
+  return run(x, w, rest, 2, extentsOf(outputPads, 2, 0, "outputPads") as unknown as Pair);
 }
 
 /** The sums of a convolution in two dimensions, before any requantization. */

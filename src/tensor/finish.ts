@@ -1,6 +1,6 @@
 // What becomes of the sums of a product: bias, fused activation, and the parameters of the result.
 
-import { checkArray, checkNumber, conflict, rangeError } from "../check.ts";
+import { checkArray, checkCount, checkFloats, checkNumber, conflict, rangeError } from "../check.ts";
 import type { IntegerFormat } from "../formats.ts";
 import { roundHalfEven } from "../quantizer.ts";
 import type { Output } from "./multipliers.ts";
@@ -11,12 +11,20 @@ import { type Clamp, RESULT_KEYS, type ResultOptions, resultOf } from "./result.
 /** A bias: int32 (int64 for 16-bit activations) in steps of x.scale * w.scale, or float32. */
 export type Bias = Int32Array | BigInt64Array | Float32Array;
 
+/** Checks that the rows of x [..., k] meet the columns of a weight [n, k], and returns k. */
+export function checkDepth(x: readonly number[], w: readonly number[]): number {
+  const k = x.at(-1);
+  if (k === undefined) throw rangeError("x.shape", "[..., k]", x);
+  if (k !== w[1]) throw rangeError("w.shape", `[n, ${k}] for "x" of shape [${x.join(", ")}]`, w);
+  return k;
+}
+
 /** Checks a bias of `count` numbers and brings it into the accumulator's steps. */
 export function checkBias(bias: Bias | undefined, count: number, x: Operand, scale: Float32Array): Steps | undefined {
   if (bias === undefined) return undefined;
   const kinds = [Int32Array, Float32Array, ...(x.codes.bits > 8 ? [BigInt64Array] : [])];
   checkArray(bias, kinds as never, "bias");
-  if (bias.length !== count) throw rangeError("bias", `${count} numbers, one an output`, bias);
+  checkCount(bias, count, "an output", "bias");
   if (bias instanceof BigInt64Array || bias instanceof Int32Array) return bias;
   return Array.from(bias as Float32Array, (b, i) => {
     const step = Math.fround(x.scale * (scale[scale.length === 1 ? 0 : i] as number));
@@ -44,16 +52,10 @@ export const PRODUCT_KEYS = ["bias", "alpha", ...RESULT_KEYS] as const;
 const LEAK = 0.01;
 
 /** Splits a fused activation into a clamp and slopes: one, or one an output. */
-export function checkActivation(
-  options: ProductOptions,
-  outputs: number,
-): { clamp?: Clamp; slopes?: ArrayLike<number> } {
+function checkActivation(options: ProductOptions, outputs: number): { clamp?: Clamp; slopes?: ArrayLike<number> } {
   const { activation, alpha } = options;
   if (activation === "prelu") {
-    checkArray(alpha, [Float32Array], "alpha");
-    if ((alpha as Float32Array).length !== outputs)
-      throw rangeError("alpha", `${outputs} numbers, one an output`, alpha);
-    return { slopes: alpha as Float32Array };
+    return { slopes: checkCount(checkFloats(alpha, "alpha"), outputs, "an output", "alpha") };
   }
   if (activation === "leaky_relu") return { slopes: [checkNumber(alpha ?? LEAK, "alpha")] };
   if (alpha !== undefined) throw conflict("alpha", "activation", `only "leaky_relu" and "prelu" have a slope`);

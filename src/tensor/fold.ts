@@ -2,6 +2,7 @@
 // arithmetic, float32 results.
 
 import {
+  checkCount,
   checkFiniteFloats,
   checkFlag,
   checkFloats,
@@ -76,8 +77,7 @@ function countOf({ shape, axis, groups = 1 }: Channels): number {
 function checkLayer(layer: FloatWeight): Layer {
   const { groups: g = 1, transposed, channelsLast } = checkOptions(layer, LAYER_KEYS, "foldBatchNorm's weight");
   const weight = checkFloats(layer.weight, "weight");
-  if (!Array.isArray(layer.shape)) throw typeError("shape", "an array of sizes", layer.shape);
-  const shape = checkShape(layer.shape, weight.length);
+  const shape = checkShape(layer.shape, "shape", weight.length);
   if (shape.length < 2) throw rangeError("shape", "at least two sizes, [outputs, inputs]", shape);
   checkFlag(transposed, "transposed");
   checkFlag(channelsLast, "channelsLast");
@@ -91,20 +91,18 @@ function checkLayer(layer: FloatWeight): Layer {
   const second = { shape, axis: channelsLast ? shape.length - 1 : 1, groups };
   const [outputs, inputs] = isTurned ? [second, first] : [first, second];
   const count = countOf(outputs);
-  const bias = layer.bias === undefined ? new Float32Array(count) : checkCount(layer.bias, count, "bias");
+  const bias = layer.bias === undefined ? new Float32Array(count) : checkChannels(layer.bias, count, "bias");
   return { weight, bias, outputs, inputs, spatial: shape.length > 2, transposed: transposed === true };
 }
 
-function checkCount(value: unknown, count: number, name: string): Float32Array {
-  const floats = checkFloats(value, name);
-  if (floats.length !== count) throw rangeError(name, `${count} numbers, one a channel`, floats);
-  return floats;
+function checkChannels(value: unknown, count: number, name: string): Float32Array {
+  return checkCount(checkFloats(value, name), count, "a channel", name);
 }
 
 function checkNorm(norm: BatchNorm, channels: number): Affine {
   const { epsilon = 1e-5 } = checkOptions(norm, NORM_KEYS, "foldBatchNorm's batch norm");
   const [gamma, beta, mean, variance] = (["gamma", "beta", "mean", "variance"] as const).map((name) =>
-    checkFiniteFloats(checkCount(norm[name], channels, name), name),
+    checkFiniteFloats(checkChannels(norm[name], channels, name), name),
   ) as [Float32Array, Float32Array, Float32Array, Float32Array];
   if (typeof epsilon !== "number") throw typeError("epsilon", "a number", epsilon);
   if (!(epsilon >= 0 && epsilon < Infinity)) throw rangeError("epsilon", "a finite number >= 0", epsilon);

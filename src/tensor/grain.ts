@@ -1,8 +1,10 @@
 // Which values share a scale, in the words of assembly/walk.ts, and the walk over a tensor in chunks: values are copied into
 // wasm memory a cache-sized piece at a time, so that no tensor is too large for it.
 
+import type { Parameters } from "../quantizer.ts";
 import type { Arena } from "../wasm/arena.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
+import { sizeOf } from "./shape.ts";
 
 /** How the values of a tensor share `count` scales. */
 export interface Grain {
@@ -21,19 +23,18 @@ export interface Grain {
  * A tensor of shape [..., d, inner...] has ceil(d / block) * inner scales a row.
  */
 export function grainOf(shape: readonly number[], axis?: number, wanted?: number): Grain {
-  const size = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1);
   if (axis === undefined && wanted === undefined) {
-    return { length: Math.max(size(shape), 1), block: Math.max(size(shape), 1), lanes: 1, count: 1 };
+    return { length: Math.max(sizeOf(shape), 1), block: Math.max(sizeOf(shape), 1), lanes: 1, count: 1 };
   }
   const along = axis ?? Math.max(shape.length - 1, 0);
   const extent = shape[along] ?? 1;
-  const inner = Math.max(size(shape.slice(along + 1)), 1);
+  const inner = Math.max(sizeOf(shape.slice(along + 1)), 1);
   if (wanted === undefined) {
     if (inner > 1) return { length: inner, block: inner, lanes: 1, count: extent };
     return { length: Math.max(extent, 1), block: Math.max(extent, 1), lanes: extent || 1, count: extent };
   }
   const block = Math.min(wanted, Math.max(extent, 1));
-  const count = size(shape.slice(0, along)) * Math.ceil(extent / block) * size(shape.slice(along + 1));
+  const count = sizeOf(shape.slice(0, along)) * Math.ceil(extent / block) * sizeOf(shape.slice(along + 1));
   return { length: Math.max(extent * inner, 1), block: block * inner, lanes: inner, count };
 }
 
@@ -119,6 +120,12 @@ export function writePlace(
 ): number {
   const { length, block, lanes } = grain;
   return arena.copy(Uint32Array.of(start % length, length, block, lanes, index, total, ...at));
+}
+
+/** A Place for `count` values with one scale and zero. */
+export function onePlace(arena: Arena, count: number, { scale, zero }: Parameters): number {
+  const at = [arena.copy(Float32Array.of(scale)), arena.copy(Int32Array.of(zero))] as const;
+  return writePlace(arena, grainOf([count]), 0, 0, 1, at);
 }
 
 function placeOf(

@@ -64,7 +64,7 @@ export function addPage(pages: Pages, page: number, counts: ArrayLike<number>): 
 }
 
 /** A bin that holds something. */
-export interface Bin {
+interface Bin {
   /** The highest sixteen bits of its values; without the sign where values are ordered by magnitude. */
   readonly bin: number;
   readonly count: number;

@@ -3,12 +3,21 @@
 import { checkOptions, rangeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
 import { type BlockMatmulOptions, multiplyBlocks } from "./block-matmul.ts";
-import { type Bias, checkBias, checkProduct, type Finish, PRODUCT_KEYS, type ProductOptions } from "./finish.ts";
+import {
+  type Bias,
+  checkBias,
+  checkDepth,
+  checkProduct,
+  type Finish,
+  PRODUCT_KEYS,
+  type ProductOptions,
+} from "./finish.ts";
 import type { Output } from "./multipliers.ts";
 import { checkOperand, type Operand } from "./operand.ts";
 import { hasBlocks, type PackedWeight, PreparedWeight, withPanels, withWeight } from "./prepare.ts";
 import { type Geometry, multiply, type Results } from "./product.ts";
 import { resultTensor } from "./result.ts";
+import { broadcastShape, offsetOf, runsOf, sizeOf } from "./shape.ts";
 import { checkTensor, codeArray, type FloatTensor, type QTensor } from "./tensor.ts";
 
 const ONES = [1, 1] as const;
@@ -18,8 +27,6 @@ function matrix(rows: number, channels: number): Geometry {
   const single = { kernel: ONES, strides: ONES, dilations: ONES, spread: ONES, before: [0, 0] as const };
   return { images: 1, input: [1, rows], channels, output: [1, rows], ...single };
 }
-
-const sizeOf = (extents: readonly number[]) => extents.reduce((a, b) => a * b, 1);
 
 /** Options of {@link matmul} with a float32 result. */
 export interface FloatMatmulOptions {
@@ -93,37 +100,10 @@ export function linear(x: Operand, w: QTensor | PreparedWeight, finish: Finish):
 }
 
 function multiplyRows(x: Operand, w: PackedWeight, finish: Finish, data: Results): void {
-  const k = x.shape.at(-1) as number;
-  if (k !== w.weight.length) {
-    throw rangeError("w.shape", `[n, ${k}] for "x" of shape [${x.shape.join(", ")}]`, w.weight.shape);
-  }
+  const k = checkDepth(x.shape, w.weight.shape);
   const bias = checkBias(finish.bias, w.weight.columns, x, w.weight.scale);
   const geometry = matrix(sizeOf(x.shape.slice(0, -1)), k);
   multiply({ ...finish, x, w, geometry, bias }, data);
-}
-
-/** The extents of two operands' leading axes together: those of 1 stretch. */
-function broadcast(a: readonly number[], b: readonly number[], whole: QTensor): number[] {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, i) => {
-    const [m = 1, n = 1] = [a[i - rank + a.length], b[i - rank + b.length]];
-    if (m !== n && m !== 1 && n !== 1)
-      throw rangeError("w.shape", `leading axes that go with [${a.join(", ")}]`, whole.shape);
-    return m === 1 ? n : m;
-  });
-}
-
-/** The number of the matrix that a batch's index meets in an operand of these leading axes. */
-function matrixAt(index: number, batch: readonly number[], lead: readonly number[]): number {
-  let [rest, at, stride] = [index, 0, 1];
-  for (let i = 1; i <= batch.length; i++) {
-    const extent = batch.at(-i) as number;
-    const own = lead.at(-i) ?? 1;
-    at += (own === 1 ? 0 : rest % extent) * stride;
-    stride *= own;
-    rest = Math.floor(rest / extent);
-  }
-  return at;
 }
 
 /** One product a batch index: x [..., m, k] and w [..., n, k], the leading axes broadcast. */
@@ -135,12 +115,14 @@ function batched(x: Operand, w: QTensor, finish: Finish): Shaped {
     throw rangeError("w.axis", `${rank - 2}, the outputs, or none`, w.axis);
   if (x.shape.length < 2) throw rangeError("x.shape", "[..., m, k]", x.shape);
   const [xLead, wLead] = [x.shape.slice(0, -2), w.shape.slice(0, -2)];
-  const batch = broadcast(xLead, wLead, w);
+  const batch = broadcastShape(xLead, wLead);
+  if (!batch) throw rangeError("w.shape", `leading axes that go with [${xLead.join(", ")}]`, w.shape);
+  const [xRuns, wRuns] = [runsOf(xLead, batch), runsOf(wLead, batch)];
   const [m, k, n] = [x.shape.at(-2), x.shape.at(-1), w.shape.at(-2)] as [number, number, number];
   const depth = w.shape.at(-1) as number;
   const data = outputArray(finish.output, sizeOf(batch) * m * n);
   for (let i = 0; i < sizeOf(batch); i++) {
-    const at = { x: matrixAt(i, batch, xLead) * m * k, w: matrixAt(i, batch, wLead) * n * depth };
+    const at = { x: offsetOf(xRuns, i) * m * k, w: offsetOf(wRuns, i) * n * depth };
     const { axis: _, ...rest } = w;
     const part = { ...rest, shape: [n, depth], data: w.data.subarray(at.w, at.w + n * depth) as CodeArray };
     const own = { ...x, shape: [m, k], data: x.data.subarray(at.x, at.x + m * k) as CodeArray };

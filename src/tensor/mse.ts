@@ -7,7 +7,7 @@ import { engine } from "../wasm/kernels.ts";
 import { parametersOf, type Target } from "./parameters.ts";
 
 /** Values, and a weight for each or none; finite. */
-export interface Sample {
+interface Sample {
   readonly values: Float32Array;
   readonly weights?: Float32Array;
 }
@@ -16,7 +16,7 @@ export interface Sample {
 export type Interval = readonly [lo: number, hi: number];
 
 /** The squared error that a range gives, summed over a sample. */
-export type ErrorOf = (interval: Interval) => number;
+type ErrorOf = (interval: Interval) => number;
 
 /** Values that stay in wasm memory during a search; of more, so many at a time. */
 const RESIDENT = 2 ** 22;

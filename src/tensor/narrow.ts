@@ -2,7 +2,9 @@
 
 import { checkInteger, checkOptions, checkWord, rangeError } from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
+import { checkDepth } from "./finish.ts";
 import { checkOperand } from "./operand.ts";
+import { sizeOf } from "./shape.ts";
 import type { QTensor } from "./tensor.ts";
 import { checkWeight } from "./weight.ts";
 
@@ -48,9 +50,8 @@ export function accumulateNarrow(x: QTensor, w: QTensor, options: NarrowOptions)
   const { data, shape, zero } = checkOperand(x, "x", ["int8", "uint8"]);
   const { bytes, signed, columns: n, length: k, zero: zeros } = checkWeight(w, 1);
   if (w.shape.length !== 2) throw rangeError("w.shape", "[n, k]", w.shape);
-  if (shape.at(-1) !== k)
-    throw rangeError("w.shape", `[n, ${shape.at(-1)}] for "x" of shape [${shape.join(", ")}]`, w.shape);
-  const m = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  checkDepth(shape, w.shape);
+  const m = sizeOf(shape.slice(0, -1));
   const sums = new Int32Array(m * n);
   const { kernels, arena } = engine();
   return arena.scope(() => {

@@ -1,10 +1,19 @@
 // Layer normalization of quantized tensors (docs/math.md, equation 49).
 
-import { checkAxis, checkFloats, checkOptions, rangeError, typeError } from "../check.ts";
+import {
+  checkAxis,
+  checkCount,
+  checkFiniteFloats,
+  checkFloats,
+  checkOptions,
+  checkPositive,
+  rangeError,
+} from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
 import { checkOperand } from "./operand.ts";
 import { type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { eachRowPiece, quantizeRows, rowsAlong } from "./rows.ts";
+import { sizeOf } from "./shape.ts";
 import type { QTensor } from "./tensor.ts";
 
 /** Options of {@link layerNorm}. */
@@ -26,11 +35,7 @@ const MOST = { 8: 2 ** 23, 16: 65536 };
 
 function checkRow(given: unknown, depth: number, fallback: number, name: string): Float32Array {
   if (given === undefined) return new Float32Array(depth).fill(fallback);
-  const values = checkFloats(given, name);
-  if (values.length !== depth) throw rangeError(name, `${depth} values, one per value of a row`, values.length);
-  const odd = values.findIndex((value) => !Number.isFinite(value));
-  if (odd >= 0) throw rangeError(`${name}[${odd}]`, "a finite number", values[odd]);
-  return values;
+  return checkFiniteFloats(checkCount(checkFloats(given, name), depth, "a place of a row", name), name);
 }
 
 /**
@@ -43,13 +48,12 @@ export function layerNorm(x: QTensor, given: LayerNormOptions): QTensor {
   const options = checkOptions(given, KNOWN, "layerNorm");
   const input = checkOperand(x, "x");
   const axis = checkAxis(options.axis ?? x.shape.length - 1, x.shape);
-  const depth = x.shape.slice(axis).reduce((a, b) => a * b, 1);
+  const depth = sizeOf(x.shape.slice(axis));
   const rows = { ...rowsAlong(x.shape, axis), depth, inner: 1 };
   const most = MOST[input.codes.bits as 8 | 16];
   if (depth > most) throw rangeError("x.shape", `at most ${most} values a row of ${input.codes.name}`, depth);
   const { epsilon = 1e-5 } = options;
-  if (typeof epsilon !== "number") throw typeError("epsilon", "a positive finite number", epsilon);
-  if (!(epsilon > 0 && epsilon < Infinity)) throw rangeError("epsilon", "a positive finite number", epsilon);
+  checkPositive(epsilon, "epsilon");
   if (!Number.isFinite(Math.fround(input.scale / Math.sqrt(epsilon)))) {
     throw rangeError("epsilon", "a number whose square root divides x's scale to a float32", epsilon);
   }

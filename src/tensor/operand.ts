@@ -1,6 +1,6 @@
 // What integer operators ask of an operand: codes of 8 or 16 bits with one scale and zero.
 
-import { rangeError } from "../check.ts";
+import { checkWord, rangeError } from "../check.ts";
 import { type CodeArray, codeType, type IntegerFormat } from "../formats.ts";
 import type { CodeRange } from "../quantizer.ts";
 import { OPERAND_FORMATS, type Result, type ResultOptions, resultOf } from "./result.ts";
@@ -29,9 +29,7 @@ export const CODE_CONSTANTS = { i8: "CODES_I8", u8: "CODES_U8", i16: "CODES_I16"
 /** Checks an operand: one of `formats`, one scale and zero. */
 export function checkOperand(x: QTensor, name: string, formats: readonly string[] = OPERAND_FORMATS): Operand {
   // a known format is told before what the data of that format would be
-  if (x !== null && typeof x === "object" && "format" in x && !formats.includes(x.format as string)) {
-    throw rangeError(`${name}.format`, formats.map((format) => `"${format}"`).join(" or "), x.format);
-  }
+  if (x !== null && typeof x === "object" && "format" in x) checkWord(x.format, formats, `${name}.format`);
   const { row, range, grain, length } = checkTensor(x, name);
   const codes = row as IntegerFormat;
   if (grain.count !== 1) throw rangeError(`${name}.scale`, "one scale for the whole tensor", x.scale);

@@ -1,9 +1,10 @@
 // Max and average pooling of quantized images, channels last (docs/math.md, equations 40 to 42).
 
-import { checkFlag, checkInteger, checkOptions, conflict, rangeError, typeError } from "../check.ts";
+import { checkFlag, checkInteger, checkIntegers, checkOptions, conflict, rangeError } from "../check.ts";
 import { engine } from "../wasm/kernels.ts";
 import { CODE_CONSTANTS, checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
 import { ARITHMETIC_CONSTANTS, type Clamp, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { sizeOf } from "./shape.ts";
 import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
 
 /** The windows of a pooling over two axes. */
@@ -49,17 +50,12 @@ interface Axis {
   readonly windows: number;
 }
 
-function checkExtents(value: unknown, count: number, least: number, name: string): readonly number[] {
-  if (!Array.isArray(value) || value.length !== count) throw typeError(name, `an array of ${count} integers`, value);
-  return value.map((each, i) => checkInteger(each, least, 2 ** 31 - 1, `${name}[${i}]`));
-}
-
 /** The windows along axis i of 0 (height) and 1 (width). */
 function axisOf(extent: number, options: WindowOptions, i: 0 | 1): Axis {
   const [kernel, stride, dilation] = [options.kernel, options.strides ?? [1, 1], options.dilations ?? [1, 1]].map(
-    (pair, k) => checkExtents(pair, 2, 1, ["kernel", "strides", "dilations"][k] as string)[i],
+    (pair, k) => checkIntegers(pair, 2, 1, ["kernel", "strides", "dilations"][k] as string)[i],
   ) as [number, number, number];
-  const pads = checkExtents(options.pads ?? [0, 0, 0, 0], 4, 0, "pads");
+  const pads = checkIntegers(options.pads ?? [0, 0, 0, 0], 4, 0, "pads");
   const [before, after] = [pads[i], pads[i + 2]] as [number, number];
   const reach = dilation * (kernel - 1) + 1;
   if (Math.max(before, after) >= reach) throw rangeError("pads", `less than the extent of the kernel, ${reach}`, pads);
@@ -122,7 +118,7 @@ function pool(
   const [rows, columns] = axes;
   const pixel = channels * codeBytes(result.codes);
   const shape = [n, rows.windows, columns.windows, channels];
-  const data = new (codeArray(result.codes))(shape.reduce((a, b) => a * b, 1));
+  const data = new (codeArray(result.codes))(sizeOf(shape));
   const lineLength = width * channels;
   const reach = rows.dilation * (rows.kernel - 1) + 1;
   const band = Math.max(Math.floor((BAND / (lineLength * input.bytes + 1) - reach) / rows.stride), 1);
@@ -205,7 +201,7 @@ function poolAlong<O extends WindowOptions>(
   checkOperand(x, "x");
   if (x.shape.length !== 3) throw rangeError("x.shape", "[n, w, c]", x.shape);
   for (const [name, value] of Object.entries({ kernel, strides, dilations })) checkInteger(value, 1, 2 ** 31 - 1, name);
-  const [before, after] = checkExtents(pads, 2, 0, "pads");
+  const [before, after] = checkIntegers(pads, 2, 0, "pads");
   const [n, w, c] = x.shape as [number, number, number];
   const along = { kernel: [1, kernel], strides: [1, strides], pads: [0, before, 0, after], dilations: [1, dilations] };
   const y = pool2d({ ...x, shape: [n, 1, w, c] }, { ...rest, ...along } as unknown as O);

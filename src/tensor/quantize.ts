@@ -85,7 +85,7 @@ interface Plan extends Target {
 function planOf(x: Float32Array, given: QuantizeOptions, of: string): Plan {
   const options = checkOptions(given, KNOWN, of);
   const row = checkFormat(options.format);
-  const shape = checkShape(options.shape, x.length);
+  const shape = options.shape === undefined ? [x.length] : checkShape(options.shape, "shape", x.length);
   const axis = options.axis === undefined ? undefined : checkAxis(options.axis, shape);
   if (row.kind === "block") refuseForBlocks(options, row.name);
   const block = row.kind === "block" ? row.block : options.block;

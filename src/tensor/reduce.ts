@@ -5,6 +5,7 @@ import { integerMultiplier } from "../quantizer.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
+import { sizeOf } from "./shape.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
 
 /** Which axes are reduced. */
@@ -63,8 +64,6 @@ function groupsOf(shape: readonly number[], axes: ReadonlySet<number>): Group[] 
   return groups;
 }
 
-const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
-
 function planOf(shape: readonly number[], { axes: given, keepDims }: AxesOptions): Plan {
   checkFlag(keepDims, "keepDims");
   const axes = checkAxes(given, shape);
@@ -76,8 +75,8 @@ function planOf(shape: readonly number[], { axes: given, keepDims }: AxesOptions
     shape: keepDims ? left : left.filter((_, axis) => !axes.has(axis)),
     leading: groups,
     ...{ run, rows, inner },
-    results: product(left),
-    count: product(shape.filter((_, axis) => axes.has(axis))),
+    results: sizeOf(left),
+    count: sizeOf(shape.filter((_, axis) => axes.has(axis))),
   };
 }
 

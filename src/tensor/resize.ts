@@ -1,7 +1,7 @@
 // Resizing of quantized images, channels last: nearest pixels, or blends of the four around (docs/math.md, equations 44 to
 // 46).
 
-import { checkInteger, checkOptions, checkWord, conflict, rangeError, typeError } from "../check.ts";
+import { checkIntegers, checkOptions, checkWord, conflict, rangeError } from "../check.ts";
 import { roundHalfAway } from "../quantizer.ts";
 import { engine } from "../wasm/kernels.ts";
 import { checkOperand, type Operand, withCodes } from "./operand.ts";
@@ -106,10 +106,8 @@ function checkResize(x: QTensor, given: ResizeOptions): Checked {
     throw conflict("alignment", "arithmetic", `TensorFlow Lite has no "pytorch_half_pixel"`);
   }
   if (x.shape.length !== 4) throw rangeError("x.shape", "[n, h, w, c]", x.shape);
-  const { size } = options;
-  if (!Array.isArray(size) || size.length !== 2) throw typeError("size", "[h, w]", size);
+  const size = checkIntegers(options.size, 2, 0, "size") as [number, number];
   for (const [i, extent] of size.entries()) {
-    checkInteger(extent, 0, 2 ** 31 - 1, `size[${i}]`);
     if (extent > 0 && x.shape[i + 1] === 0) throw rangeError("x.shape", "an image with pixels", x.shape);
   }
   return { size, mode, alignment, rounding, arithmetic };

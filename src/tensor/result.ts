@@ -61,10 +61,8 @@ export const OPERAND_FORMATS = ["int8", "uint8", "int16"] as const;
 
 /** Checks what an operator's result is to be; `fallback` is the format of its first operand. */
 export function resultOf(options: ResultOptions, fallback: IntegerFormat): Result {
-  const row = options.format === undefined ? fallback : checkFormat(options.format);
-  if (row.kind !== "integer" || !(OPERAND_FORMATS as readonly string[]).includes(row.name)) {
-    throw rangeError("format", OPERAND_FORMATS.map((name) => `"${name}"`).join(" or "), options.format ?? row.name);
-  }
+  const row = (options.format === undefined ? fallback : checkFormat(options.format)) as IntegerFormat;
+  checkWord(row.name, OPERAND_FORMATS, "format");
   const arithmetic = checkWord(options.arithmetic ?? "onnx", ARITHMETICS, "arithmetic");
   const all = codeRange(row.bits, row.signed, false);
   const [scale] = checkScales(options.scale, 1) as unknown as [number];

@@ -2,9 +2,10 @@
 
 import { type CodeArray, codeType } from "../formats.ts";
 import type { Engine } from "../wasm/kernels.ts";
-import { writePlace } from "./grain.ts";
+import { onePlace } from "./grain.ts";
 import type { Operand } from "./operand.ts";
 import type { Result } from "./result.ts";
+import { sizeOf } from "./shape.ts";
 import { codeArray, codeBytes } from "./tensor.ts";
 
 /** A tensor as [outer, depth, inner], its rows along the middle. */
@@ -14,10 +15,10 @@ export interface Rows {
   readonly inner: number;
 }
 
+/** A tensor's rows along an axis. */
 export function rowsAlong(shape: readonly number[], axis: number): Rows {
-  const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
   const depth = shape[axis] as number;
-  return { outer: product(shape.slice(0, axis)), depth, inner: product(shape.slice(axis + 1)) };
+  return { outer: sizeOf(shape.slice(0, axis)), depth, inner: sizeOf(shape.slice(axis + 1)) };
 }
 
 /** Values worked on at a time, unless a row has more. */
@@ -32,12 +33,6 @@ function exchanged<A extends CodeArray>(data: A, outer: number, a: number, b: nu
     }
   }
   return moved;
-}
-
-/** One scale and zero for n values: a Place of assembly/walk.ts. */
-function placeOf({ arena }: Engine, n: number, scale: number, zero: number): number {
-  const at = [arena.copy(Float32Array.of(scale)), arena.copy(Int32Array.of(zero))] as const;
-  return writePlace(arena, { length: n, block: n, lanes: 1, count: 1 }, 0, 0, 1, at);
 }
 
 /**
@@ -61,7 +56,7 @@ export function eachRowPiece(
     const n = piece.length;
     arena.scope(() => {
       const at = arena.reserve(n * 4);
-      kernels[`dequantize_${type}_f32`](arena.copy(piece), at, n, placeOf(machine, n, 1, 0), 0, 0);
+      kernels[`dequantize_${type}_f32`](arena.copy(piece), at, n, onePlace(arena, n, { scale: 1, zero: 0 }), 0, 0);
       work(at, n / depth, depth, to.subarray(start, start + most));
     });
   }
@@ -74,7 +69,7 @@ export function quantizeRows(machine: Engine, from: number, result: Result, code
   const n = codes.length;
   const to = arena.reserve(n * codeBytes(result.codes));
   const type = codeType(result.codes) as "i8";
-  const place = placeOf(machine, n, result.scale, result.zero);
+  const place = onePlace(arena, n, result);
   kernels[`quantize_f32_${type}`](from, to, n, place, result.range.lo, result.range.hi);
   arena.read(to, codes);
 }

@@ -1,6 +1,6 @@
 // Softmax and log-softmax of quantized tensors along an axis (docs/math.md, equations 47 and 48).
 
-import { checkAxis, checkOptions, conflict, rangeError, typeError } from "../check.ts";
+import { checkAxis, checkOptions, checkPositive, conflict, rangeError } from "../check.ts";
 import { integerMultiplier } from "../quantizer.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { checkOperand, type Operand } from "./operand.ts";
@@ -34,8 +34,7 @@ function planOf(x: QTensor, given: SoftmaxOptions, of: "softmax" | "logSoftmax")
   const input = checkOperand(x, "x");
   const rows = rowsAlong(x.shape, checkAxis(options.axis ?? x.shape.length - 1, x.shape));
   const { beta = 1 } = options;
-  if (typeof beta !== "number") throw typeError("beta", "a positive finite number", beta);
-  if (!(beta > 0 && beta < Infinity)) throw rangeError("beta", "a positive finite number", beta);
+  checkPositive(beta, "beta");
   const wanted = resultOf({ ...options, scale: 1, zero: 0 }, input.codes);
   const { scale, zero } = PARAMETERS[of](input, wanted);
   const result = resultOf({ ...options, scale: options.scale ?? scale, zero: options.zero ?? zero }, input.codes);
@@ -136,7 +135,7 @@ export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
     const isFloat = plan.result.arithmetic === "onnx";
     const finish = isFloat ? undefined : finishTflite(machine, plan);
     const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (at, rows, depth, codes) => {
-      kernels.lookup_f32_u32(at, at, table, rows, depth);
+      kernels.look_up_f32_u32(at, at, table, rows, depth);
       if (finish) {
         finish(at, rows, depth);
         codes.set(clampedTflite(arena.view(Int32Array, at, rows * depth), plan));
@@ -161,7 +160,7 @@ export function logSoftmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
     const table = tableOf(machine, x.data, plan);
     const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (at, rows, depth, codes) => {
       const e = arena.reserve(rows * depth * 4);
-      kernels.lookup_f32_u32(at, e, table, rows, depth);
+      kernels.look_up_f32_u32(at, e, table, rows, depth);
       kernels.log_softmax_f32_f32(at, e, at, rows, depth, plan.input.scale * plan.beta);
       quantizeRows(machine, at, plan.result, codes);
     });

@@ -22,6 +22,7 @@ import {
 } from "../formats.ts";
 import { type CodeRange, codeRange } from "../quantizer.ts";
 import { type Grain, grainOf } from "./grain.ts";
+import { sizeOf } from "./shape.ts";
 
 /** An array of numbers with a shape. Plain data: structuredClone and postMessage take it. */
 export interface Tensor {
@@ -108,9 +109,7 @@ export function checkTensor(q: QTensor, name: string): Checked {
   if (q === null || typeof q !== "object" || !("format" in q)) throw typeError(name, "a quantized tensor", q);
   const row = checkFormat(q.format, `${name}.format`);
   const codes = codeFormat(row, `${name}.format`);
-  if (!Array.isArray(q.shape)) throw typeError(`${name}.shape`, "an array of sizes", q.shape);
-  const length = q.shape.reduce((a, b) => a * b, 1);
-  checkShape(q.shape, length);
+  const length = sizeOf(checkShape(q.shape, `${name}.shape`));
   const packed = codes.bits < 8;
   const data = checkArray(q.data, [packed ? Uint8Array : codeArray(codes)] as never, `${name}.data`) as CodeArray;
   const wanted = packed ? Math.ceil((length * codes.bits) / 8) : length;

@@ -1,8 +1,9 @@
 // Weights of matrix products and convolutions: checked, and packed as the kernels read them (assembly/gemm.ts, depthwise.ts).
 
-import { checkInteger, rangeError } from "../check.ts";
+import { checkInteger, checkWord, rangeError } from "../check.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { unpack } from "./codec.ts";
+import { sizeOf } from "./shape.ts";
 import { checkTensor, type QTensor } from "./tensor.ts";
 
 /** How weights are packed: panels of bytes or int16, or for depthwise kernels with four taps of bytes or two of int16. */
@@ -41,7 +42,7 @@ const LONGEST = 2 ** 23;
 /** Checks a weight of one scale and zero, or one of each per output (its first axis). */
 export function checkWeight(w: QTensor, groups: number): Weight {
   const { codes, row } = checkTensor(w, "w");
-  if (!FORMATS.includes(row.name)) throw rangeError("w.format", FORMATS.map((f) => `"${f}"`).join(" or "), row.name);
+  checkWord(row.name, FORMATS, "w.format");
   if (w.shape.length < 2)
     throw rangeError("w.shape", "[outputs, inputs] or [outputs, height, width, channels]", w.shape);
   if (w.block !== undefined) throw rangeError("w.block", "no blocks for this operator", w.block);
@@ -49,7 +50,7 @@ export function checkWeight(w: QTensor, groups: number): Weight {
   const [columns = 0, ...rest] = w.shape;
   checkInteger(groups, 1, Math.max(columns, 1), "groups");
   if (columns % groups !== 0) throw rangeError("groups", `a divisor of the ${columns} outputs of "w"`, groups);
-  const length = rest.reduce((a, b) => a * b, 1);
+  const length = sizeOf(rest);
   if (length >= LONGEST) throw rangeError("w.shape", `less than ${LONGEST} values an output`, w.shape);
   const data = codes.bits < 8 ? unpack(w.data as Uint8Array, row.name as "int4", { length: columns * length }) : w.data;
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
@@ -84,7 +85,7 @@ export function signedZeros(w: Weight): Int32Array {
 }
 
 /** Whether every output meets one channel: a depthwise convolution. */
-export function isDepthwise({ groups, shape }: Weight): boolean {
+function isDepthwise({ groups, shape }: Weight): boolean {
   return groups > 1 && shape.at(-1) === 1;
 }
 

@@ -3,7 +3,7 @@
 import { instantiateSync } from "@assemblyscript/loader";
 import { relaxed, simd } from "../../build/modules.ts";
 import type { instantiate } from "../../build/simd.d.ts";
-import { rangeError } from "../check.ts";
+import { checkWord, rangeError } from "../check.ts";
 import { Arena } from "./arena.ts";
 import { applyDelta } from "./delta.ts";
 import { Heap } from "./heap.ts";
@@ -117,9 +117,7 @@ export function tier(): Tier {
  * @throws RangeError if the host cannot run it, or not exactly
  */
 export function useTier(wanted?: Tier): void {
-  if (wanted !== undefined && wanted !== "simd" && wanted !== "relaxed") {
-    throw rangeError("tier", `"simd" or "relaxed"`, wanted);
-  }
+  if (wanted !== undefined) checkWord(wanted, ["simd", "relaxed"], "tier");
   if (wanted !== "simd") started.relaxed ??= startRelaxed();
   if (wanted === "relaxed" && !started.relaxed) {
     throw rangeError("tier", `"simd", for this host has no exact relaxed SIMD`, wanted);

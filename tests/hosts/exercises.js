@@ -10,7 +10,7 @@ export function attempt(call) {
   try {
     return call();
   } catch (error) {
-    if (!/"[\w.]+"/.test(error.message)) throw error;
+    if (!/"[\w.[\]]+"/.test(error.message)) throw error;
     return { refused: `${error.name}: ${error.message}` };
   }
 }

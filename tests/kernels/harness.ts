@@ -66,6 +66,26 @@ export function randomWords(seed: number): () => number {
   };
 }
 
+/** The codes that integer operators take, by the types in the names of kernels. */
+export const TYPES = {
+  i8: { array: Int8Array, lo: -128, hi: 127 },
+  u8: { array: Uint8Array, lo: 0, hi: 255 },
+  i16: { array: Int16Array, lo: -32768, hi: 32767 },
+} as const;
+export type Type = keyof typeof TYPES;
+export const TYPE_NAMES = Object.keys(TYPES) as Type[];
+
+/** n codes of a type's whole range, one in four at an end of it. */
+export function codesOf(type: Type, n: number, seed: number) {
+  const { array, lo, hi } = TYPES[type];
+  const next = randomWords(seed);
+  return new array(n).map(() => {
+    const word = next();
+    if (word % 4 === 0) return word & 4 ? lo : hi;
+    return lo + ((word >>> 3) % (hi - lo + 1));
+  });
+}
+
 /** n finite float32 values: extremes, then random ones of all sizes between. */
 export function valuesOf(n: number, seed: number, finite = false): Float32Array {
   const next = randomWords(seed);

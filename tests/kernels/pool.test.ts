@@ -1,14 +1,7 @@
 // Pooling kernels against the oracle: channels of every size, windows that hang over every edge, saturating results.
 import assert from "node:assert/strict";
 import { averagePool, type MeanCase, maxPool, windowsAlong } from "../reference/pool.ts";
-import { assertBits, type Bench, randomWords, SIZES, testKernel } from "./harness.ts";
-
-const TYPES = {
-  i8: { array: Int8Array, lo: -128, hi: 127 },
-  u8: { array: Uint8Array, lo: 0, hi: 255 },
-  i16: { array: Int16Array, lo: -32768, hi: 32767 },
-} as const;
-type Type = keyof typeof TYPES;
+import { assertBits, type Bench, codesOf, SIZES, TYPE_NAMES, TYPES, type Type, testKernel } from "./harness.ts";
 
 interface Windows extends Omit<MeanCase, "codes" | "shape"> {
   readonly height: number;
@@ -46,22 +39,13 @@ const WINDOWS: Omit<Windows, "lo" | "hi" | "zero" | "outputZero">[] = [
   { ...PLAIN, height: 1, width: 1, kernel: [2, 2], dilations: [2, 2], pads: [1, 1, 2, 2], outputScale: 0.001 },
 ];
 
-function codesOf(type: Type, n: number, seed: number): number[] {
-  const { lo, hi } = TYPES[type];
-  const next = randomWords(seed);
-  return Array.from({ length: n }, () => {
-    const word = next();
-    return word % 4 === 0 ? lo : word % 4 === 1 ? hi : lo + (next() % (hi - lo + 1));
-  });
-}
-
 /** Windows of assembly/pool.ts. */
 function fieldsOf(type: Type, w: Windows, channels: number, columns: number, outputBytes: number): Int32Array {
   const [top, left, bottom, right] = w.pads;
   const counted = w.countIncludePad ? [w.height + bottom, w.width + right, -top, -left] : [w.height, w.width, 0, 0];
   const fields = Int32Array.of(
     ...[
-      Object.keys(TYPES).indexOf(type),
+      TYPE_NAMES.indexOf(type),
       w.height,
       w.width,
       channels,
@@ -113,12 +97,12 @@ function* cases(input: Type, output: Type): Generator<[Windows, channels: number
       const ends = channels % 2 ? TYPES[input].lo : TYPES[input].hi;
       const ranged = { lo: channels % 3 ? lo : lo + 9, hi: channels % 3 ? hi : hi - 90 };
       const zeros = { zero: ends, outputZero: channels % 4 < 2 ? lo : hi };
-      yield [{ ...w, ...zeros, ...ranged }, channels, codesOf(input, w.height * w.width * channels, channels)];
+      yield [{ ...w, ...zeros, ...ranged }, channels, [...codesOf(input, w.height * w.width * channels, channels)]];
     }
   }
 }
 
-for (const type of Object.keys(TYPES) as Type[]) {
+for (const type of TYPE_NAMES) {
   testKernel(`pool_max of ${type}`, (bench) => {
     for (const [w, channels, codes] of cases(type, type)) {
       const wanted = maxPool({ ...w, shape: [1, w.height, w.width, channels], codes }).codes;
@@ -128,7 +112,7 @@ for (const type of Object.keys(TYPES) as Type[]) {
   });
 
   testKernel(`pool_mean of ${type}`, (bench) => {
-    for (const output of Object.keys(TYPES) as Type[]) {
+    for (const output of TYPE_NAMES) {
       for (const [w, channels, codes] of cases(type, output)) {
         const wanted = averagePool({ ...w, shape: [1, w.height, w.width, channels], codes }).codes;
         const got = run(bench(), w, channels, type, codes, output, "pool_mean");

@@ -5,21 +5,7 @@ import { clamp } from "../reference/affine.ts";
 import { at } from "../reference/at.ts";
 import { multiplyByMultiplier, multiplyByMultiplierOnce } from "../reference/fixedpoint.ts";
 import { reduce, rescaleFloat } from "../reference/reduce.ts";
-import { assertBits, randomWords, SIZES, testKernel } from "./harness.ts";
-
-const TYPES = {
-  i8: { array: Int8Array, lo: -128, hi: 127 },
-  u8: { array: Uint8Array, lo: 0, hi: 255 },
-  i16: { array: Int16Array, lo: -32768, hi: 32767 },
-} as const;
-type Type = keyof typeof TYPES;
-
-function codesOf(type: Type, n: number, seed: number) {
-  const { array, lo, hi } = TYPES[type];
-  const next = randomWords(seed);
-  const end = seed % 2 ? lo : hi;
-  return new array(n).map(() => (next() % 3 === 0 ? end : lo + (next() % (hi - lo + 1))));
-}
+import { assertBits, codesOf, randomWords, SIZES, TYPE_NAMES, TYPES, testKernel } from "./harness.ts";
 
 /** [outer, rows, inner]: all rows for few columns, all columns for few rows, counts on either side of a lane's bound. */
 function* shapes(): Generator<[outer: number, rows: number, inner: number]> {
@@ -38,7 +24,7 @@ function reduceMiddle(kind: "sum" | "max" | "min", shape: readonly number[], cod
   return reduce({ ...none, kind, shape, codes, axes: [1], arithmetic: "onnx" });
 }
 
-for (const type of Object.keys(TYPES) as Type[]) {
+for (const type of TYPE_NAMES) {
   const { array, lo, hi } = TYPES[type];
 
   testKernel(`sum_${type}_i64`, (bench) => {

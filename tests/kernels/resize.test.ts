@@ -1,13 +1,7 @@
 // Resizing kernels, a row of the result at a time, against the oracle's formulas for one value.
 import { roundHalfEven } from "../reference/affine.ts";
 import { at } from "../reference/at.ts";
-import { assertBits, randomWords, SIZES, testKernel } from "./harness.ts";
-
-const TYPES = {
-  i8: { array: Int8Array, lo: -128, hi: 127 },
-  u8: { array: Uint8Array, lo: 0, hi: 255 },
-  i16: { array: Int16Array, lo: -32768, hi: 32767 },
-} as const;
+import { assertBits, randomWords, SIZES, TYPES, testKernel } from "./harness.ts";
 
 const { fround } = Math;
 

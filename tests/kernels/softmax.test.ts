@@ -12,20 +12,7 @@ import {
   softmaxRowTflite,
   softmaxRowTflite16,
 } from "../reference/softmax.ts";
-import { assertBits, randomWords, SIZES, testKernel, valuesOf } from "./harness.ts";
-
-const TYPES = {
-  i8: { array: Int8Array, lo: -128, hi: 127 },
-  u8: { array: Uint8Array, lo: 0, hi: 255 },
-  i16: { array: Int16Array, lo: -32768, hi: 32767 },
-} as const;
-type Type = keyof typeof TYPES;
-
-function codesOf(type: Type, n: number, seed: number) {
-  const { array, lo, hi } = TYPES[type];
-  const next = randomWords(seed);
-  return new array(n).map(() => (next() % 5 ? lo + (next() % (hi - lo + 1)) : next() % 2 ? lo : hi));
-}
+import { assertBits, codesOf, randomWords, SIZES, TYPE_NAMES, TYPES, testKernel, valuesOf } from "./harness.ts";
 
 const { fround } = Math;
 
@@ -83,8 +70,8 @@ testKernel("exp_i16_u32_tflite and inverse_i16", (bench) => {
   assertBits(b.get(to, new Int16Array(513)), inverseTable, "1 / (1 + x)");
 });
 
-testKernel("lookup_f32_u32 and log_softmax_f32_f32", (bench) => {
-  for (const type of Object.keys(TYPES) as Type[]) {
+testKernel("look_up_f32_u32 and log_softmax_f32_f32", (bench) => {
+  for (const type of TYPE_NAMES) {
     const { lo, hi } = TYPES[type];
     const step = fround(type === "i16" ? 0.0003 : 0.07);
     const table = Uint32Array.from({ length: hi - lo + 1 }, (_, d) => exponential(d, step));
@@ -94,7 +81,7 @@ testKernel("lookup_f32_u32 and log_softmax_f32_f32", (bench) => {
         const x = codesOf(type, rows * depth, depth);
         const codes = b.put(Float32Array.from(x), 3);
         const to = b.reserve(rows * depth * 4);
-        b.k.lookup_f32_u32(codes, to, b.put(table), rows, depth);
+        b.k.look_up_f32_u32(codes, to, b.put(table), rows, depth);
         const largest = (row: number) => Math.max(...x.subarray(row * depth, (row + 1) * depth));
         const wanted = Array.from(x, (code, i) => at(table, largest(Math.floor(i / depth)) - code));
         assertBits(b.get(to, new Uint32Array(x.length)), wanted, `${rows} rows of ${depth}`);
@@ -107,7 +94,7 @@ testKernel("lookup_f32_u32 and log_softmax_f32_f32", (bench) => {
 });
 
 testKernel("normalize_f32_f32", (bench) => {
-  for (const type of Object.keys(TYPES) as Type[]) {
+  for (const type of TYPE_NAMES) {
     for (const depth of SIZES) {
       for (const rows of [0, 1, 3]) {
         const b = bench();

@@ -5,6 +5,7 @@ import { accumulatorBits, prepare, type QTensor, quantize, unpack } from "../../
 import { accumulateNarrow } from "../../src/tensor/narrow.ts";
 import { assertBits, valuesOf } from "../kernels/harness.ts";
 import { narrowSum } from "../reference/blocks.ts";
+import { anything, type Sentence, testSentences } from "./sentences.ts";
 
 const tame = (n: number, seed: number) => valuesOf(n, seed, true).map((v) => (Math.abs(v) < 500 ? v / 9 : 0));
 const WEIGHTS = ["int8", "uint8", "int4", "uint4"] as const;
@@ -120,10 +121,9 @@ test("accumulatorBits of formats, of kernels, of blocks, of prepared weights", (
 
 const q = quantize(new Float32Array(6), { format: "int8", shape: [2, 3] });
 const w = quantize(new Float32Array(12), { format: "int8", shape: [4, 3] });
-const anything = (value: unknown) => value as never;
 const how = { accumulator: 16, overflow: "wrap" } as const;
 
-const SENTENCES: [call: () => unknown, sentence: string][] = [
+const SENTENCES: readonly Sentence[] = [
   [
     () => accumulatorBits(anything(undefined), w),
     'TypeError: "x" expected a quantized tensor or { format }, got undefined',
@@ -169,11 +169,4 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   [() => accumulateNarrow(q, { ...w, shape: [4, 3, 1] }, how), 'RangeError: "w.shape" expected [n, k], got [4, 3, 1]'],
 ];
 
-for (const [call, sentence] of SENTENCES) {
-  test(`refused: ${sentence}`, () => {
-    assert.throws(call, (error) => {
-      assert.equal(String(error), sentence);
-      return true;
-    });
-  });
-}
+testSentences(SENTENCES);

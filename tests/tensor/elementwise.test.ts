@@ -32,6 +32,7 @@ import {
   pad as padCodes,
   type Target,
 } from "../reference/elementwise.ts";
+import { anything, type Sentence, testSentences } from "./sentences.ts";
 
 const ARRAYS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, int32: Int32Array };
 type Name = keyof typeof ARRAYS;
@@ -402,9 +403,8 @@ test("requantize defaults to ONNX's arithmetic", () => {
 
 const q = quantize(Float32Array.of(1, -2, 3), { format: "int8" });
 const wide = quantize(Float32Array.of(1, -2, 3), { format: "int16", scale: 0.01 });
-const anything = (value: unknown) => value as never;
 
-const SENTENCES: [call: () => unknown, sentence: string][] = [
+const SENTENCES: readonly Sentence[] = [
   [() => add(q, anything(3), { scale: 1 }), 'TypeError: "b" expected a quantized tensor, got 3'],
   [() => add(anything(null), q, { scale: 1 }), 'TypeError: "a" expected a quantized tensor, got null'],
   [
@@ -439,11 +439,11 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   ],
   [
     () => mul(q, q, { scale: 1e-30, arithmetic: "tflite" }),
-    'RangeError: "scale" expected a scale less than 2^30 times finer than the operands\', got',
+    'RangeError: "scale" expected a scale less than 2^30 times finer than the operands\', got 5.580011100753353e+26',
   ],
   [
     () => activate(q, anything("swish"), { scale: 1 }),
-    'RangeError: "name" expected "relu" or "relu6" or "relu_n1_to_1" or "leaky_relu" or',
+    `RangeError: "name" expected ${NAMES.map((name) => `"${name}"`).join(" or ")}, got "swish"`,
   ],
   [
     () => activate(q, "relu", anything({ scale: 1, activation: "relu" })),
@@ -469,7 +469,7 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   ],
   [
     () => activate(q, "sigmoid", { scale: 0.1, zero: -128, arithmetic: "tflite" }),
-    'RangeError: "scale" expected 1/256 in TensorFlow Lite\'s arithmetic, got 0.1',
+    'RangeError: "scale" expected 1/256 in TensorFlow Lite\'s arithmetic, got 0.10000000149011612',
   ],
   [
     () => activate(q, "tanh", { scale: 1 / 128, zero: -128, arithmetic: "tflite" }),
@@ -481,7 +481,7 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   ],
   [
     () => activate(q, "hard_swish", { scale: 1e-6, arithmetic: "tflite" }),
-    'RangeError: "scale" expected at least 1/128 of that of "x" for hard_swish, got',
+    'RangeError: "scale" expected at least 1/128 of that of "x" for hard_swish, got 9.999999974752427e-7',
   ],
   [
     () => concat(anything(q), { axis: 0 }),
@@ -500,9 +500,9 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
       ),
     'RangeError: "tensors[1].shape" expected [any, 1], got [1, 3]',
   ],
-  [() => pad(q, { pads: anything(2) }), 'TypeError: "pads" expected an array of numbers, got 2'],
-  [() => pad(q, { pads: [1] }), 'RangeError: "pads" expected 2 numbers for 1 axes, got [1]'],
-  [() => pad(q, { pads: [1, -1] }), 'RangeError: "pads" expected an integer of 0..2147483647, got -1'],
+  [() => pad(q, { pads: anything(2) }), 'TypeError: "pads" expected 2 integers, got 2'],
+  [() => pad(q, { pads: [1] }), 'RangeError: "pads" expected 2 integers, got [1]'],
+  [() => pad(q, { pads: [1, -1] }), 'RangeError: "pads[1]" expected an integer of 0..2147483647, got -1'],
   [() => pad(q, { pads: [1, 1], value: 200 }), 'RangeError: "value" expected an integer of -128..127, got 200'],
   [
     () => requantize(q, anything({ format: "int8", scale: 1, axis: 0, arithmetic: "tflite" })),
@@ -518,12 +518,4 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   ],
 ];
 
-test("bad input gets its sentence", () => {
-  for (const [call, sentence] of SENTENCES) {
-    assert.throws(call, (error: Error) => {
-      assert.ok(`${error.name}: ${error.message}`.startsWith(sentence), `expected ${sentence}\ngot ${error}`);
-      return true;
-    });
-  }
-  assert.equal(add(q, q, { scale: 1 }).data.length, 3);
-});
+testSentences(SENTENCES, () => assert.equal(add(q, q, { scale: 1 }).data.length, 3));

@@ -6,6 +6,7 @@ import { type FloatWeight, foldBatchNorm } from "../../src/index.ts";
 import { channelRanges, scaleChannels } from "../../src/tensor/channels.ts";
 import { assertBits, valuesOf } from "../kernels/harness.ts";
 import { channelsOf, foldAfter, foldBefore, type Layer, outputCount } from "../reference/fold.ts";
+import { anything, type Sentence, testSentences } from "./sentences.ts";
 
 const LAYOUTS: [shape: number[], groups: number, layout: Layer["layout"]][] = [
   [[5, 7], 1, "first"],
@@ -174,9 +175,8 @@ const layer = { weight: new Float32Array(24), shape: [4, 2, 3] };
 const floats = (n: number, value = 1) => new Float32Array(n).fill(value);
 const norm = { gamma: floats(4), beta: floats(4), mean: floats(4), variance: floats(4) };
 const pair = { gamma: floats(2), beta: floats(2), mean: floats(2), variance: floats(2) };
-const anything = (value: unknown) => value as never;
 
-const SENTENCES: [call: () => unknown, sentence: string][] = [
+const SENTENCES: readonly Sentence[] = [
   [
     () => foldBatchNorm(anything({ ...layer, weight: [1] }), norm),
     'TypeError: "weight" expected a Float32Array, got [1]',
@@ -244,11 +244,4 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   ],
 ];
 
-for (const [call, sentence] of SENTENCES) {
-  test(`refused: ${sentence}`, () => {
-    assert.throws(call, (error) => {
-      assert.equal(String(error), sentence);
-      return true;
-    });
-  });
-}
+testSentences(SENTENCES);

@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { accumulate, conv1d, conv2d, convTranspose2d, matmul, prepare, type QTensor } from "../../src/index.ts";
-
-const anything = (value: unknown) => value as never;
+import { anything, type Sentence, testSentences } from "./sentences.ts";
 
 const ARRAYS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, int32: Int32Array };
 
@@ -27,7 +26,7 @@ gone.dispose();
 const grouped = prepare(kernel, { groups: 2 });
 
 /** What is called, and the error it has to throw. */
-const SENTENCES: [what: string, call: () => unknown, sentence: string][] = [
+const SENTENCES: readonly Sentence[] = [
   ["no x", () => matmul(anything(null), w, result), 'TypeError: "x" expected a quantized tensor, got null'],
   ["no w", () => matmul(x, anything(undefined), result), 'TypeError: "w" expected a quantized tensor, got undefined'],
   [
@@ -297,14 +296,7 @@ afterEach(() => {
   assert.deepEqual([...accumulate(ones, { ...w, data: new Int8Array(12).fill(2) })], new Array(8).fill(6));
 });
 
-for (const [what, call, sentence] of SENTENCES) {
-  test(`${what}: ${sentence.slice(0, 60)}`, () => {
-    assert.throws(call, (error: Error) => {
-      assert.equal(String(error), sentence);
-      return true;
-    });
-  });
-}
+testSentences(SENTENCES);
 
 test("out of wasm memory: a RangeError with the bytes asked for, and the engine works on", () => {
   const pads = [0, 0, 2 ** 15 - 1, 2 ** 16 - 1];

@@ -1,6 +1,5 @@
 // Bad input to pooling, reduction, resizing, softmax and layer normalization: each gets its exact sentence.
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import {
   averagePool1d,
   averagePool2d,
@@ -17,8 +16,7 @@ import {
   resize,
   softmax,
 } from "../../src/index.ts";
-
-const anything = (value: unknown) => value as never;
+import { anything, type Sentence, testSentences } from "./sentences.ts";
 
 function tensor(shape: readonly number[], more: Partial<QTensor> = {}): QTensor {
   const data = new Int8Array(shape.reduce((a, b) => a * b, 1));
@@ -30,7 +28,7 @@ const wide = { ...x, format: "int16", data: new Int16Array(40) } as const;
 const kernel = [2, 2] as const;
 
 /** What is called, and the error it has to throw. */
-const SENTENCES: [call: () => unknown, sentence: string][] = [
+const SENTENCES: readonly Sentence[] = [
   [() => maxPool2d(anything(null), { kernel }), 'TypeError: "x" expected a quantized tensor, got null'],
   [
     () => maxPool2d(tensor([1, 2, 2, 1], { format: "int32", data: new Int32Array(4) }), { kernel }),
@@ -42,8 +40,8 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
     'RangeError: "x.scale" expected one scale for the whole tensor, got Float32Array(2)',
   ],
   [() => maxPool2d(tensor([4, 5, 2]), { kernel }), 'RangeError: "x.shape" expected [n, h, w, c], got [4, 5, 2]'],
-  [() => maxPool2d(x, anything({})), 'TypeError: "kernel" expected an array of 2 integers, got undefined'],
-  [() => maxPool2d(x, { kernel: anything([2]) }), 'TypeError: "kernel" expected an array of 2 integers, got [2]'],
+  [() => maxPool2d(x, anything({})), 'TypeError: "kernel" expected 2 integers, got undefined'],
+  [() => maxPool2d(x, { kernel: anything([2]) }), 'RangeError: "kernel" expected 2 integers, got [2]'],
   [() => maxPool2d(x, { kernel: [0, 2] }), 'RangeError: "kernel[0]" expected an integer of 1..2147483647, got 0'],
   [
     () => maxPool2d(x, { kernel, strides: [1, 0] }),
@@ -144,7 +142,7 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
     () => resize(tensor([4, 5]), { size: [1, 1], mode: "nearest" }),
     'RangeError: "x.shape" expected [n, h, w, c], got [4, 5]',
   ],
-  [() => resize(x, anything({ mode: "nearest" })), 'TypeError: "size" expected [h, w], got undefined'],
+  [() => resize(x, anything({ mode: "nearest" })), 'TypeError: "size" expected 2 integers, got undefined'],
   [
     () => resize(x, { size: [2, -1], mode: "nearest" }),
     'RangeError: "size[1]" expected an integer of 0..2147483647, got -1',
@@ -200,7 +198,7 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   [() => layerNorm(x, anything({})), 'TypeError: "scale" expected a number or an array of numbers, got undefined'],
   [
     () => layerNorm(x, { scale: 1, gamma: new Float32Array(3) }),
-    'RangeError: "gamma" expected 2 values, one per value of a row, got 3',
+    'RangeError: "gamma" expected 2 numbers, one a place of a row, got Float32Array(3)',
   ],
   [
     () => layerNorm(x, { scale: 1, beta: Float32Array.of(1, NaN) }),
@@ -222,12 +220,4 @@ const SENTENCES: [call: () => unknown, sentence: string][] = [
   ],
 ];
 
-for (const [call, sentence] of SENTENCES) {
-  test(sentence.slice(0, 80), () => {
-    assert.throws(call, (error: Error) => {
-      assert.equal(String(error), sentence);
-      return true;
-    });
-    assert.deepEqual(maxPool2d(x, { kernel: [4, 5] }).data, new Int8Array(2), "the engine answers the next call");
-  });
-}
+testSentences(SENTENCES, () => assert.deepEqual(maxPool2d(x, { kernel: [4, 5] }).data, new Int8Array(2)));

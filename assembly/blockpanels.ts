@@ -91,7 +91,7 @@ function vectors<C extends Codes>(part: i32): i32 {
 }
 
 /** Bytes of one panel. */
-export function panelBytes<C extends Codes>(k: i32, block: i32): u32 {
+function panelBytes<C extends Codes>(k: i32, block: i32): u32 {
   let bytes: u32 = 0;
   for (let at: i32 = 0; at < k; at += block) {
     bytes += 16;
@@ -102,7 +102,7 @@ export function panelBytes<C extends Codes>(k: i32, block: i32): u32 {
 }
 
 /** Bytes of one row of activations: float32, or codes. */
-export function rowBytes<C extends Codes>(k: i32, block: i32, floats: bool): u32 {
+function rowBytes<C extends Codes>(k: i32, block: i32, floats: bool): u32 {
   const size = floats ? 4 : meetsBytes<C>() ? 1 : 2;
   let bytes: u32 = 0;
   for (let at: i32 = 0; at < k; at += block) {
@@ -186,7 +186,7 @@ function packPanel<C extends Codes>(
 /** All panels of n rows of k packed codes; `scratch` holds four rows of them, a byte each, where they have less than 8 bits. */
 // @ts-ignore: decorator
 @inline
-export function packPanels<C extends Codes>(
+function packPanels<C extends Codes>(
   data: usize,
   scales: usize,
   zeros: usize,
@@ -212,7 +212,7 @@ export function packPanels<C extends Codes>(
 }
 
 /** A row of k float32, filled up with zeros block by block. */
-export function arrangeFloats<C extends Codes>(x: usize, to: usize, k: i32, block: i32): void {
+function arrangeFloats<C extends Codes>(x: usize, to: usize, k: i32, block: i32): void {
   for (let at: i32 = 0; at < k; at += block) {
     const length = min(block, k - at);
     const bytes = (<usize>length) << 2;
@@ -264,7 +264,7 @@ function arrangePart<C extends Codes>(x: usize, to: usize, length: i32, flip: i3
 }
 
 /** A row of k codes, i8 or u8 (`flip` 0 or 128), with their sums and zero part by part. */
-export function arrangeCodes<C extends Codes>(x: usize, to: usize, k: i32, block: i32, zero: i32, flip: i32): void {
+function arrangeCodes<C extends Codes>(x: usize, to: usize, k: i32, block: i32, zero: i32, flip: i32): void {
   const size = meetsBytes<C>() ? 1 : 2;
   for (let at: i32 = 0; at < k; at += block) {
     for (let left = min(block, k - at); left > 0; left -= PART) {
@@ -274,5 +274,62 @@ export function arrangeCodes<C extends Codes>(x: usize, to: usize, k: i32, block
       x += part;
       to += 4 + vectors<C>(part) * changetype<C>(0).count * size;
     }
+  }
+}
+
+/** Bytes of a panel of four columns of k codes of `bits` bits, 2 or 4 (as nibbles) or 8. */
+export function bytes_panel(k: i32, block: i32, bits: i32): u32 {
+  return bits == 8 ? panelBytes<Bytes>(k, block) : panelBytes<Nibbles>(k, block);
+}
+
+/** Bytes of an arranged row of k activations that meets such panels: float32 if `floats`, else codes. */
+export function bytes_row(k: i32, block: i32, bits: i32, floats: i32): u32 {
+  return bits == 8 ? rowBytes<Bytes>(k, block, floats != 0) : rowBytes<Nibbles>(k, block, floats != 0);
+}
+
+/**
+ * Panels of n rows of k codes, packed as pack_u8 packs them, with float32 scales and int32 zeros [n, ceil(k / block)]; codes
+ * become unsigned by an exclusive-or with `flip`, which their zeros gain. `scratch` holds 4 k bytes where bits < 8.
+ */
+export function pack_panels(
+  data: usize,
+  scales: usize,
+  zeros: usize,
+  panels: usize,
+  scratch: usize,
+  n: i32,
+  k: i32,
+  block: i32,
+  bits: i32,
+  flip: i32,
+): void {
+  if (bits == 8) packPanels<Bytes>(data, scales, zeros, panels, scratch, n, k, block, bits, flip);
+  else packPanels<Nibbles>(data, scales, zeros, panels, scratch, n, k, block, bits, flip);
+}
+
+/** Arranges m rows of k float32 for panels. */
+export function arrange_f32_rows(x: usize, rows: usize, m: i32, k: i32, block: i32, bits: i32): void {
+  const stride = bytes_row(k, block, bits, 1);
+  for (let i: i32 = 0; i < m; i++, x += (<usize>k) << 2, rows += stride) {
+    if (bits == 8) arrangeFloats<Bytes>(x, rows, k, block);
+    else arrangeFloats<Nibbles>(x, rows, k, block);
+  }
+}
+
+/** Arranges m rows of k codes, i8 (`flip` 0) or u8 (`flip` 128), of one zero for panels. */
+export function arrange_i8_rows(
+  x: usize,
+  rows: usize,
+  m: i32,
+  k: i32,
+  block: i32,
+  bits: i32,
+  zero: i32,
+  flip: i32,
+): void {
+  const stride = bytes_row(k, block, bits, 0);
+  for (let i: i32 = 0; i < m; i++, x += k, rows += stride) {
+    if (bits == 8) arrangeCodes<Bytes>(x, rows, k, block, zero, flip);
+    else arrangeCodes<Nibbles>(x, rows, k, block, zero, flip);
   }
 }

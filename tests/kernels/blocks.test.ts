@@ -1,5 +1,5 @@
-// nbits.ts, blocks.ts and narrow.ts: panels of block weights times float32 and 8-bit rows, and narrow accumulators, against
-// tests/reference/blocks.ts.
+// blockpanels.ts, blocks.ts and narrow.ts: panels of block weights times float32 and 8-bit rows, and narrow accumulators,
+// against tests/reference/blocks.ts.
 import assert from "node:assert/strict";
 import { type Column, codeBlocks, floatBlocks, narrowSum } from "../reference/blocks.ts";
 import { packCodes } from "../reference/pack.ts";
