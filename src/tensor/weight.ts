@@ -85,7 +85,7 @@ export function signedZeros(w: Weight): Int32Array {
 }
 
 /** Whether every output meets one channel: a depthwise convolution. */
-function isDepthwise({ groups, shape }: Weight): boolean {
+export function isDepthwise({ groups, shape }: Weight): boolean {
   return groups > 1 && shape.at(-1) === 1;
 }
 
