@@ -28,7 +28,7 @@ export class Rescale {
   hi: i32;
   /** float32 multipliers in "onnx" and for float32 results, int32 ones else. */
   multipliers: usize;
-  /** In "tflite": leftFactor of the shift. */
+  /** In "tflite": leftFactor of the shift. With float32 results: what is added to each, or 0. */
   lefts: usize;
   /** In "tflite": rightFactor of the shift; in the other integer arithmetics the shift. */
   rights: usize;
@@ -128,11 +128,12 @@ function requantizeRow<T>(acc: usize, to: usize, columns: i32, at: usize, r: Res
   }
 }
 
-/** One row of accumulators as float32: fl(fl(acc) M). */
+/** One row of accumulators as float32: fl(fl(acc) M), and what is added. */
 function scaleRow(acc: usize, to: usize, columns: i32, at: usize, r: Rescale): void {
   for (let j: i32 = 0; j < columns; j += 4) {
     const offset = (<usize>j) << 2;
-    const v = f32x4.mul(f32x4.convert_i32x4_s(v128.load(acc + offset)), v128.load(r.multipliers + at + offset));
+    let v = f32x4.mul(f32x4.convert_i32x4_s(v128.load(acc + offset)), v128.load(r.multipliers + at + offset));
+    if (r.lefts) v = f32x4.add(v, v128.load(r.lefts + at + offset));
     if (j + 4 <= columns) v128.store(to + offset, v);
     else storeFew<i32>(to + offset, v, columns - j);
   }
@@ -189,8 +190,10 @@ function codeOf(acc: i64, at: usize, r: Rescale): i32 {
 function storeResult(acc: i64, to: usize, at: usize, r: Rescale): void {
   const result = r.result;
   if (result == RESULT_I64) store<i64>(to, acc);
-  else if (result == RESULT_F32) store<f32>(to, <f32>acc * load<f32>(r.multipliers + at));
-  else if (result == CODES_I16) store<i16>(to, <i16>codeOf(acc, at, r));
+  else if (result == RESULT_F32) {
+    const v = <f32>acc * load<f32>(r.multipliers + at);
+    store<f32>(to, r.lefts ? v + load<f32>(r.lefts + at) : v);
+  } else if (result == CODES_I16) store<i16>(to, <i16>codeOf(acc, at, r));
   else store<u8>(to, <u8>codeOf(acc, at, r));
 }
 

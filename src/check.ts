@@ -201,13 +201,20 @@ export function checkScales(scale: unknown, count: number, name = "scale"): Floa
 }
 
 /** Checks zeros: `count` integers of lo..hi, given as a number (for each) or an array; absent is 0. */
-export function checkZeros(zero: unknown, count: number, lo: number, hi: number, format: string): Int32Array {
-  const zeros = toNumbers(zero ?? 0, count, "zero");
+export function checkZeros(
+  zero: unknown,
+  count: number,
+  lo: number,
+  hi: number,
+  format: string,
+  name = "zero",
+): Int32Array {
+  const zeros = toNumbers(zero ?? 0, count, name);
   const array = new Int32Array(count);
   for (let i = 0; i < count; i++) {
     const value = zeros(i);
     if (!Number.isInteger(value) || value < lo || value > hi) {
-      throw new RangeError(`"zero" expected integers of ${lo}..${hi} for ${format}, got ${value} at index ${i}`);
+      throw new RangeError(`"${name}" expected integers of ${lo}..${hi} for ${format}, got ${value} at index ${i}`);
     }
     array[i] = value;
   }

@@ -5,7 +5,6 @@ export { accumulate } from "./tensor/accumulate.ts";
 export { accumulatorBits, type CodesOf, type WeightsOf } from "./tensor/accumulator.ts";
 export { type ActivateOptions, type Activation, activate } from "./tensor/activate.ts";
 export { add, maximum, minimum, mul, prelu, squaredDifference, sub } from "./tensor/binary.ts";
-export type { BlockMatmulOptions } from "./tensor/block-matmul.ts";
 export { decode, type EncodeOptions, encode, pack, type Rounding, unpack } from "./tensor/codec.ts";
 export { type ConcatOptions, concat, type PadOptions, pad } from "./tensor/concat.ts";
 export {
@@ -40,7 +39,7 @@ export {
   maxPool2d,
   type WindowOptions,
 } from "./tensor/pool.ts";
-export { type PreparedWeight, prepare } from "./tensor/prepare.ts";
+export { PreparedWeight, prepare } from "./tensor/prepare.ts";
 export {
   dequantize,
   fakeQuantize,

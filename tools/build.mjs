@@ -34,7 +34,13 @@ function embed() {
 
 async function bundle() {
   const common = { entryPoints: ["src/index.ts"], bundle: true, minify: true, target: "es2022", platform: "neutral" };
-  const settings = { ...common, mainFields: ["module", "main"], legalComments: "none", charset: "utf8" };
+  const settings = {
+    ...common,
+    mainFields: ["module", "main"],
+    legalComments: "none",
+    charset: "utf8",
+    lineLimit: 2000,
+  };
   await build({ ...settings, format: "esm", banner: { js: SELF_TYPES }, outfile: "build/octavo.js" });
   await build({ ...settings, format: "iife", globalName: "octavo", outfile: "build/octavo.global.js" });
 }

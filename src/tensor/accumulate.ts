@@ -11,8 +11,8 @@ import type { QTensor } from "./tensor.ts";
 /**
  * Sums of (x - x.zero)(w - w.zero) in integers, row-major.
  * @param x int8, uint8 or int16, one scale and zero: [..., m, k], or an image [n, h, w, c]
- * @param w int8, uint8, int4 or uint4: [n, k], a batch [..., n, k] of three axes, or the kernel [o, kh, kw, c / groups] of a
- *   convolution, which takes strides, pads, dilations and groups as options
+ * @param w int8, uint8, int4 or uint4. Its axes say what is summed: two, [n, k], a matrix; three, [b, n, k], a batch of
+ *   matrices; four, [o, kh, kw, c / groups], the kernel of a convolution, which takes strides, pads, dilations and groups as options
  * @param options `{ accumulator, overflow }` (int8 or uint8 by [n, k] only) simulates an accumulator of fewer bits, product by
  *   product, and counts the steps at which a sum left its range
  * @returns int32, which wrap as ONNX's MatMulInteger and ConvInteger do; int64 for int16

@@ -32,7 +32,7 @@ function reachOf(codes: CodesOf, name: string): number {
   }
   const bits = checkInteger(codes.bits ?? row.bits, 2, row.bits, `${name}.bits`);
   const { lo, hi } = rangeOf(row, bits, codes.narrow);
-  const [zero = 0] = checkZeros(codes.zero, 1, lo, hi, row.name);
+  const [zero = 0] = checkZeros(codes.zero, 1, lo, hi, row.name, `${name}.zero`);
   return Math.max(hi - zero, zero - lo);
 }
 
@@ -56,6 +56,7 @@ function sizesOf(w: QTensor | PreparedWeight): Int32Array {
 export function accumulatorBits(x: CodesOf, w: QTensor | PreparedWeight | WeightsOf): number {
   const reach = reachOf(x, "x");
   if (w === null || typeof w !== "object") throw typeError("w", "a quantized tensor or { format, k }", w);
+  if (!("k" in w) && !("shape" in w)) throw typeError("w.k", "how many values one sum meets", undefined);
   const largest = "k" in w ? checkInteger(w.k, 0, 2 ** 31, "w.k") * reachOf(w, "w") : largestOf(sizesOf(w));
   let bits = 1;
   while (largest * reach > 2 ** (bits - 1) - 1) bits++;

@@ -3,7 +3,7 @@
 import { checkAxis, checkInteger, checkIntegers, checkOptions, rangeError, typeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
 import { fixedStep, integerScale, mapCodes, realStep } from "./codemap.ts";
-import { checkOperand, type Operand } from "./operand.ts";
+import { checkOperand, type Operand, resultLike } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { sizeOf } from "./shape.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
@@ -57,8 +57,7 @@ export function concat(tensors: readonly QTensor[], options: ConcatOptions = {})
   const operands = tensors.map((tensor, i) => checkOperand(tensor, `tensors[${i}]`));
   const [first] = operands as [Operand];
   const axis = checkAxis(given, first.shape);
-  const fallback = others.scale === undefined ? { zero: first.zero } : {};
-  const result = resultOf({ scale: first.scale, ...fallback, ...others }, first.codes);
+  const result = resultLike(others, first);
   const shape = joinedShape(operands, axis);
   const data = new (codeArray(result.codes))(sizeOf(shape));
   const row = sizeOf(shape.slice(axis));

@@ -13,12 +13,12 @@ import type { QTensor } from "./tensor.ts";
 
 /** Where the kernel of a convolution goes. */
 export interface Placement {
-  /** Default 1 each. */
-  readonly strides?: readonly number[];
+  /** [height, width], in one dimension a number; default 1 each. */
+  readonly strides?: number | readonly number[];
   /** Rows and columns of zero points around the image: [top, left, bottom, right], in one dimension [left, right]; default 0. */
   readonly pads?: readonly number[];
-  /** Default 1 each. */
-  readonly dilations?: readonly number[];
+  /** [height, width], in one dimension a number; default 1 each. */
+  readonly dilations?: number | readonly number[];
   /** Default 1; as many as channels: a depthwise convolution. */
   readonly groups?: number;
 }
@@ -38,7 +38,8 @@ const KEYS = [...PLACEMENT_KEYS, ...PRODUCT_KEYS];
 
 /** Integers not less than what they are by default. */
 function extentsOf(value: unknown, count: number, fallback: number, name: string): number[] {
-  return value === undefined ? new Array(count).fill(fallback) : checkIntegers(value, count, fallback, name);
+  if (value === undefined) return new Array(count).fill(fallback);
+  return checkIntegers(count === 1 && typeof value === "number" ? [value] : value, count, fallback, name);
 }
 
 /** A placement in two dimensions; one of one dimension is one line high. */
@@ -77,7 +78,7 @@ function geometryOf(x: Operand, w: PackedWeight, placed: Placed, dimensions: 1 |
   if (depth * groups !== channels) {
     throw rangeError(
       "w.shape",
-      `${channels} channels of "x" in ${groups} group${groups === 1 ? "" : "s"}`,
+      `the last axis to be ${channels} channels of "x" in ${groups} group${groups === 1 ? "" : "s"}`,
       w.weight.shape,
     );
   }
@@ -110,10 +111,10 @@ function geometryOf(x: Operand, w: PackedWeight, placed: Placed, dimensions: 1 |
 
 /** The sums of a convolution, as `output` wants them. */
 function convolve(x: Operand, w: PackedWeight, geometry: Geometry, finish: Finish): Results {
-  const bias = checkBias(finish.bias, w.weight.columns, x, w.weight.scale);
+  const checked = checkBias(finish, w.weight.columns, x, w.weight.scale);
   const { images, output: extents } = geometry;
   const data = outputArray(finish.output, images * extents[0] * extents[1] * w.weight.columns);
-  multiply({ ...finish, x, w, geometry, bias }, data);
+  multiply({ ...finish, ...checked, x, w, geometry }, data);
   return data;
 }
 
@@ -139,7 +140,7 @@ export function conv2d(x: QTensor, w: QTensor | PreparedWeight, options: ConvOpt
   return run(x, w, checkOptions(options, KEYS, "conv2d"), 2);
 }
 
-/** {@link conv2d} in one dimension: x [n, w, c], w [o, kw, c / groups]; strides and dilations [one], pads [left, right]. */
+/** {@link conv2d} in one dimension: x [n, w, c], w [o, kw, c / groups]; strides and dilations are numbers, pads [left, right]. */
 export function conv1d(x: QTensor, w: QTensor | PreparedWeight, options: ConvOptions): QTensor {
   return run(x, w, checkOptions(options, KEYS, "conv1d"), 1);
 }

@@ -19,21 +19,32 @@ export function checkDepth(x: readonly number[], w: readonly number[]): number {
   return k;
 }
 
-/** Checks a bias of `count` numbers and brings it into the accumulator's steps. */
-export function checkBias(bias: Bias | undefined, count: number, x: Operand, scale: Float32Array): Steps | undefined {
-  if (bias === undefined) return undefined;
+/** A bias as a product takes it: in the accumulator's steps, or added to float32 results. */
+interface CheckedBias {
+  readonly bias: Steps | undefined;
+  readonly offsets?: Float32Array;
+}
+
+/** A float32 bias in the accumulator's steps: half to even (docs/math.md, equation 53). */
+function biasSteps(bias: Float32Array, x: Operand, scale: Float32Array): number[] {
+  const most = 2 ** (x.codes.bits > 8 ? 53 : 31);
+  return Array.from(bias, (b, i) => {
+    const step = Math.fround(x.scale * (scale[scale.length === 1 ? 0 : i] as number));
+    const steps = roundHalfEven(b / step);
+    if (!(Math.abs(steps) < most)) throw rangeError(`bias[${i}]`, `a number within int32 steps of ${step}`, b);
+    return steps;
+  });
+}
+
+/** Checks a bias of `count` numbers. */
+export function checkBias({ bias, output }: Finish, count: number, x: Operand, scale: Float32Array): CheckedBias {
+  if (bias === undefined) return { bias };
   const kinds = [Int32Array, Float32Array, ...(x.codes.bits > 8 ? [BigInt64Array] : [])];
   checkArray(bias, kinds as never, "bias");
   checkCount(bias, count, "an output", "bias");
-  if (bias instanceof BigInt64Array || bias instanceof Int32Array) return bias;
-  return Array.from(bias as Float32Array, (b, i) => {
-    const step = Math.fround(x.scale * (scale[scale.length === 1 ? 0 : i] as number));
-    const steps = roundHalfEven(b / step);
-    if (!(Math.abs(steps) < 2 ** (x.codes.bits > 8 ? 53 : 31))) {
-      throw rangeError(`bias[${i}]`, `a number within int32 steps of ${step}`, b);
-    }
-    return steps;
-  });
+  if (bias instanceof BigInt64Array || bias instanceof Int32Array) return { bias };
+  const floats = bias as Float32Array;
+  return output === "float32" ? { bias: undefined, offsets: floats } : { bias: biasSteps(floats, x, scale) };
 }
 
 /** Options of the operators that accumulate. */

@@ -22,11 +22,14 @@ export interface FloatWeight {
   readonly weight: Float32Array;
   /** One an output; absent is 0. */
   readonly bias?: Float32Array;
-  /** [o, i] or [o, i / groups, ...spatial]; transposed [i, o] or [i, o / groups, ...spatial]; channels last [o, ...spatial, i / groups]. */
+  /**
+   * [o, i] or [o, i / groups, ...spatial]; transposed [i, o] or [i, o / groups, ...spatial]; channels last
+   * [o, ...spatial, i / groups], of a transposed convolution too.
+   */
   readonly shape: readonly number[];
   /** Default 1. */
   readonly groups?: number;
-  /** ONNX's ConvTranspose, and its Gemm without transB. */
+  /** Of a transposed convolution, in ONNX's layout or channels last; and of ONNX's Gemm without transB. */
   readonly transposed?: boolean;
   /** Whether the input channels are the last axis, as in {@link conv2d} and {@link convTranspose2d}. */
   readonly channelsLast?: boolean;
@@ -75,6 +78,7 @@ function countOf({ shape, axis, groups = 1 }: Channels): number {
 }
 
 function checkLayer(layer: FloatWeight): Layer {
+  if (layer === undefined) throw typeError("layer", "{ weight, shape, ... }", layer);
   const { groups: g = 1, transposed, channelsLast } = checkOptions(layer, LAYER_KEYS, "foldBatchNorm's weight");
   const weight = checkFloats(layer.weight, "weight");
   const shape = checkShape(layer.shape, "shape", weight.length);
@@ -100,6 +104,7 @@ function checkChannels(value: unknown, count: number, name: string): Float32Arra
 }
 
 function checkNorm(norm: BatchNorm, channels: number): Affine {
+  if (norm === undefined) throw typeError("norm", "{ gamma, beta, mean, variance }", norm);
   const { epsilon = 1e-5 } = checkOptions(norm, NORM_KEYS, "foldBatchNorm's batch norm");
   const [gamma, beta, mean, variance] = (["gamma", "beta", "mean", "variance"] as const).map((name) =>
     checkFiniteFloats(checkChannels(norm[name], channels, name), name),

@@ -55,6 +55,7 @@ export function matmul(
   options?: FloatMatmulOptions | ProductOptions,
 ): FloatTensor | QTensor {
   if (hasBlocks(w)) return withPanels(w, (panels) => multiplyBlocks(x, panels, options as BlockMatmulOptions));
+  if (x?.format === "float32") throw rangeError("w.block", `blocks of weights, where "x" is float32`, undefined);
   const operand = checkOperand(x as QTensor, "x");
   if (options?.format === "float32") {
     const { bias } = checkOptions(options, ["bias", "format"], "matmul with a float32 result");
@@ -101,9 +102,9 @@ export function linear(x: Operand, w: QTensor | PreparedWeight, finish: Finish):
 
 function multiplyRows(x: Operand, w: PackedWeight, finish: Finish, data: Results): void {
   const k = checkDepth(x.shape, w.weight.shape);
-  const bias = checkBias(finish.bias, w.weight.columns, x, w.weight.scale);
+  const checked = checkBias(finish, w.weight.columns, x, w.weight.scale);
   const geometry = matrix(sizeOf(x.shape.slice(0, -1)), k);
-  multiply({ ...finish, x, w, geometry, bias }, data);
+  multiply({ ...finish, ...checked, x, w, geometry }, data);
 }
 
 /** One product a batch index: x [..., m, k] and w [..., n, k], the leading axes broadcast. */

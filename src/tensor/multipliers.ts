@@ -126,13 +126,17 @@ function writeFloats({ arena }: Engine, { x, w }: AccumulatorScales, divisor: nu
 export interface Factors {
   readonly scales: AccumulatorScales;
   readonly slopes?: ArrayLike<number> | undefined;
+  /** What is added to float32 results, one a column. */
+  readonly offsets?: Float32Array | undefined;
   readonly columns: number;
 }
 
 /** Pointers to the tables of a Rescale, and the distance to those of negative accumulators. */
 function writeFactors(engine: Engine, output: Result | "float32", factors: Factors, wide: boolean): number[] {
-  const { scales, slopes, columns } = factors;
-  if (output === "float32") return [writeFloats(engine, scales, 1, columns), 0, 0, 0];
+  const { scales, slopes, offsets, columns } = factors;
+  if (output === "float32") {
+    return [writeFloats(engine, scales, 1, columns), offsets ? writeTable(engine, Float32Array, offsets) : 0, 0, 0];
+  }
   if (output.arithmetic === "onnx" && !slopes) return [writeFloats(engine, scales, output.scale, columns), 0, 0, 0];
   const own = multipliersOf(scales, output, columns);
   const below = slopes && slopedMultipliers(own, slopes, output);

@@ -39,6 +39,8 @@ export interface Product {
   readonly output: Output;
   /** Factors of negative sums, one or one a column: leaky relu and prelu. */
   readonly slopes?: ArrayLike<number> | undefined;
+  /** What is added to float32 results, one a column. */
+  readonly offsets?: Float32Array | undefined;
 }
 
 /** Bytes behind a source that vectors may read. */
@@ -142,10 +144,10 @@ export function multiply(product: Product, results: Results): void {
   });
 }
 
-function rescaleOf({ x, w, output, slopes }: Product, wide: boolean): number {
+function rescaleOf({ x, w, output, slopes, offsets }: Product, wide: boolean): number {
   const { columns, scale, shape } = w.weight;
   const scales = { x: x.scale, w: scale, isFloat32: shape.length === 2 && scale.length === 1 };
-  return writeRescale(w.engine, output, { scales, slopes, columns }, wide && x.codes.bits > 8);
+  return writeRescale(w.engine, output, { scales, slopes, offsets, columns }, wide && x.codes.bits > 8);
 }
 
 /** Writes a Patches of assembly/gather.ts. */

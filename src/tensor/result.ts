@@ -22,7 +22,7 @@ export interface ResultOptions {
   /** Of the result, a code of its format; default 0. */
   readonly zero?: number | Int32Array;
   /** `"int8"`, `"uint8"` or `"int16"`; default the first operand's. */
-  readonly format?: FormatName;
+  readonly format?: "int8" | "uint8" | "int16";
   readonly activation?: Clamp;
   /** Default `"onnx"`. */
   readonly arithmetic?: Arithmetic;

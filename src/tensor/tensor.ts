@@ -123,6 +123,13 @@ export function checkTensor(q: QTensor, name: string): Checked {
   const range = rangeOf(codes, bits, q.narrow);
   checkScales(checkArray(q.scale, [Float32Array], `${name}.scale`), grain.count, `${name}.scale`);
   if (row.kind === "block" && row.tensorScale) checkScales(q.tensorScale, 1, `${name}.tensorScale`);
-  checkZeros(checkArray(q.zero, [Int32Array], `${name}.zero`), grain.count, range.lo, range.hi, row.name);
+  checkZeros(
+    checkArray(q.zero, [Int32Array], `${name}.zero`),
+    grain.count,
+    range.lo,
+    range.hi,
+    row.name,
+    `${name}.zero`,
+  );
   return { row, codes, range, grain, length, packed };
 }

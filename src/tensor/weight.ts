@@ -49,6 +49,7 @@ export function checkWeight(w: QTensor, groups: number): Weight {
   if (w.axis !== undefined && w.axis !== 0) throw rangeError("w.axis", "0, the outputs, or none", w.axis);
   const [columns = 0, ...rest] = w.shape;
   checkInteger(groups, 1, Math.max(columns, 1), "groups");
+  if (groups > 1 && w.shape.length === 2) throw rangeError("groups", "1 for a matrix", groups);
   if (columns % groups !== 0) throw rangeError("groups", `a divisor of the ${columns} outputs of "w"`, groups);
   const length = sizeOf(rest);
   if (length >= LONGEST) throw rangeError("w.shape", `less than ${LONGEST} values an output`, w.shape);

@@ -92,7 +92,7 @@ function tensorOf({ codes, shape, format, scale, zero }: Quantized): QTensor {
 }
 
 function optionsOf({ format, scale, zero }: Quantized, how: How) {
-  return { format: format as FormatName, scale, zero, ...how };
+  return { format: format as "int8", scale, zero, ...how };
 }
 
 const COMBINE = { add, sub, mul, squaredDifference, minimum, maximum, prelu };

@@ -62,7 +62,7 @@ export const PRODUCT_EXERCISES = {
     }
     for (const x of activations(octavo, [3, 5, 16])) {
       const w = octavo.quantize(bell(3 * 11 * 16, 92), { format: "int8", shape: [3, 11, 16] });
-      record(octavo.matmul(x, w, { scale: 0.05 }), octavo.matmul(x, w, { format: "float32" }));
+      record(octavo.matmul(x, w, { scale: 0.05 }), octavo.matmul(x, w, { format: "float32", bias: bell(11, 97) }));
     }
     for (const format of ["int4", "uint4", "int8", "uint2"]) {
       const w = octavo.quantize(bell(11 * 43, 93), { format, shape: [11, 43], block: 16, symmetric: false });
@@ -114,5 +114,11 @@ export const PRODUCT_EXERCISES = {
       }
       prepared.dispose();
     }
+  },
+
+  PreparedWeight(octavo, record) {
+    const prepared = octavo.prepare(octavo.quantize(bell(6, 96), { format: "int8", shape: [2, 3] }));
+    record(prepared instanceof octavo.PreparedWeight, prepared.shape);
+    prepared.dispose();
   },
 };

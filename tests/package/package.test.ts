@@ -2,7 +2,7 @@
 // that its types serve strict consumers of old and new compilers, and what it costs to download.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -20,6 +20,10 @@ const FILES = [
   "build/octavo.js",
   "build/relaxed.wasm",
   "build/simd.wasm",
+  ...readdirSync(new URL("../../docs", import.meta.url))
+    .filter((name) => name.endsWith(".md"))
+    .sort()
+    .map((name) => `docs/${name}`),
   "package.json",
 ];
 
@@ -141,10 +145,11 @@ describe("a program", () => {
   });
 
   it("finds the wasm files by their names", () => {
-    const program = 'import { readFileSync } from "node:fs"; import { fileURLToPath } from "node:url";\n'.concat(
-      'const bytes = (name) => readFileSync(fileURLToPath(import.meta.resolve("octavo/" + name)));\n',
-      'console.log(["simd.wasm", "relaxed.wasm"].map((name) => bytes(name).subarray(1, 4).toString()).join());',
-    );
+    const program =
+      'import { readdirSync, readFileSync } from "node:fs"; import { fileURLToPath } from "node:url";\n'.concat(
+        'const bytes = (name) => readFileSync(fileURLToPath(import.meta.resolve("octavo/" + name)));\n',
+        'console.log(["simd.wasm", "relaxed.wasm"].map((name) => bytes(name).subarray(1, 4).toString()).join());',
+      );
     assert.equal(run(process.execPath, [project.write("wasm.mjs", program)], project.folder), "asm,asm\n");
   });
 

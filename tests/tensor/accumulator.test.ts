@@ -134,7 +134,7 @@ const SENTENCES: readonly Sentence[] = [
   ],
   [
     () => accumulatorBits({ format: "int8", zero: 128 }, w),
-    'RangeError: "zero" expected integers of -128..127 for int8, got 128 at index 0',
+    'RangeError: "x.zero" expected integers of -128..127 for int8, got 128 at index 0',
   ],
   [() => accumulatorBits({ format: "int8", bits: 9 }, w), 'RangeError: "x.bits" expected an integer of 2..8, got 9'],
   [() => accumulatorBits(q, anything(null)), 'TypeError: "w" expected a quantized tensor or { format, k }, got null'],

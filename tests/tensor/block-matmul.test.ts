@@ -133,7 +133,7 @@ const SENTENCES: readonly Sentence[] = [
   [() => matmul(x, { ...w, shape: [1, 2, 32] }), 'RangeError: "w.shape" expected [n, k], got [1, 2, 32]'],
   [
     () => matmul(x, quantize(new Float32Array(64), { format: "uint4", shape: [2, 32] })),
-    'RangeError: "x.format" expected "int8" or "uint8" or "int16", got "float32"',
+    'RangeError: "w.block" expected blocks of weights, where "x" is float32, got undefined',
   ],
   [
     () => matmul(x, { ...w, axis: 0, scale: new Float32Array(32).fill(1), zero: new Int32Array(32) }),

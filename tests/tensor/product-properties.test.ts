@@ -119,3 +119,19 @@ test("dispose gives the memory back, and may be called again", () => {
   const bytes = use();
   for (let i = 0; i < 20; i++) assert.equal(use(), bytes);
 });
+
+testTiers("float32 results are the sums times their scales, and a float32 bias is added to them as it is", () => {
+  const bias = Float32Array.from({ length: 21 }, (_, i) => (i - 10) * 1.7e9 + i / 7);
+  for (const format of ["int8", "int16"]) {
+    for (const m of [1, 5]) {
+      const x = tensorOf(operandOf(format, [m, 33], 3, { zero: [-77] }), 0);
+      const w = weight([21, 33], 4);
+      const sums = accumulate(x, w);
+      const scaleAt = (i: number) => Math.fround((x.scale[0] as number) * (w.scale[i % 21] as number));
+      const real = Float32Array.from(sums as Int32Array, (sum, i) => Math.fround(Number(sum)) * scaleAt(i));
+      assert.deepEqual(matmul(x, w, { format: "float32" }), { format: "float32", shape: [m, 21], data: real });
+      const offset = real.map((v, i) => v + (bias[i % 21] as number));
+      assert.deepEqual(matmul(x, w, { format: "float32", bias }).data, offset);
+    }
+  }
+});
