@@ -59,11 +59,7 @@ export function layerNorm(x: QTensor, given: LayerNormOptions): QTensor {
   }
   const gamma = checkRow(options.gamma, depth, 1, "gamma");
   const beta = checkRow(options.beta, depth, 0, "beta");
-  const { scale, zero, format, activation } = options;
-  const result = resultOf(
-    { scale, ...(zero !== undefined && { zero }), ...(format && { format }), ...(activation && { activation }) },
-    input.codes,
-  );
+  const result = resultOf(options, input.codes);
   const machine = engine();
   const { kernels, arena } = machine;
   return arena.scope(() => {

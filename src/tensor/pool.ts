@@ -151,11 +151,7 @@ export function maxPool2d(x: QTensor, given: MaxPoolOptions): QTensor {
   const options = checkOptions(given, MAX_KEYS, "maxPool2d");
   const input = checkOperand(x, "x");
   const axes = axesOf(x, options);
-  const { activation, arithmetic = "onnx" } = options;
-  const clamp = resultOf(
-    { scale: input.scale, zero: input.zero, arithmetic, ...(activation && { activation }) },
-    input.codes,
-  );
+  const clamp = resultOf({ ...options, scale: input.scale, zero: input.zero }, input.codes);
   const windows = windowsOf(axes, x.shape[3] as number, input, clamp);
   const { shape, data } = pool(x, axes, input, clamp, engine().kernels.pool_max, windows);
   return withCodes(x, shape, data);
