@@ -20,7 +20,7 @@ export interface SoftmaxOptions extends Partial<ResultOptions> {
   readonly beta?: number;
 }
 
-const KNOWN = ["axis", "beta", ...RESULT_KEYS];
+const KEYS = ["axis", "beta", ...RESULT_KEYS];
 
 /** What both functions check and derive. */
 interface Plan {
@@ -31,7 +31,7 @@ interface Plan {
 }
 
 function planOf(x: QTensor, given: SoftmaxOptions, of: "softmax" | "logSoftmax"): Plan {
-  const options = checkOptions(given, KNOWN, of);
+  const options = checkOptions(given, KEYS, of);
   const input = checkOperand(x, "x");
   const rows = rowsAlong(x.shape, checkAxis(options.axis ?? x.shape.length - 1, x.shape));
   const { beta = 1 } = options;
@@ -123,12 +123,12 @@ function clampedTflite(codes: Int32Array, { result: { range, zero } }: Plan): In
 /** Turns the rows of codes at `at`, as float32, into codes of the result, with a table of exponentials by difference. */
 type Work = (table: number, at: number, rows: number, depth: number, codes: CodeArray) => void;
 
-function run(x: QTensor, plan: Plan, workOf: (machine: Engine) => Work): QTensor {
-  const machine = engine();
-  return machine.arena.scope(() => {
-    const table = tableOf(machine, x.data, plan);
-    const work = workOf(machine);
-    const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (...row) => work(table, ...row));
+function run(x: QTensor, plan: Plan, workOf: (running: Engine) => Work): QTensor {
+  const running = engine();
+  return running.arena.scope(() => {
+    const table = tableOf(running, x.data, plan);
+    const work = workOf(running);
+    const data = eachRowPiece(running, x.data, plan.input, plan.rows, plan.result, (...row) => work(table, ...row));
     return resultTensor(plan.result, x.shape.slice(), data);
   });
 }
@@ -142,9 +142,9 @@ function run(x: QTensor, plan: Plan, workOf: (machine: Engine) => Work): QTensor
  */
 export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
   const plan = planOf(x, options, "softmax");
-  return run(x, plan, (machine) => {
-    const { kernels, arena } = machine;
-    const finish = plan.result.arithmetic === "onnx" ? undefined : finishTflite(machine, plan);
+  return run(x, plan, (running) => {
+    const { kernels, arena } = running;
+    const finish = plan.result.arithmetic === "onnx" ? undefined : finishTflite(running, plan);
     return (table, at, rows, depth, codes) => {
       kernels.look_up_f32_u32(at, at, table, rows, depth);
       if (finish) {
@@ -153,7 +153,7 @@ export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
         return;
       }
       kernels.softmax_u32_f32(at, at, rows, depth);
-      quantizeRows(machine, at, plan.result, codes);
+      quantizeRows(running, at, plan.result, codes);
     };
   });
 }
@@ -164,10 +164,10 @@ export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
  */
 export function logSoftmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
   const plan = planOf(x, options, "logSoftmax");
-  return run(x, plan, (machine) => (table, at, rows, depth, codes) => {
-    const e = machine.arena.reserve(rows * depth * 4);
-    machine.kernels.look_up_f32_u32(at, e, table, rows, depth);
-    machine.kernels.log_softmax_f32_f32(at, e, at, rows, depth, plan.input.scale * plan.beta);
-    quantizeRows(machine, at, plan.result, codes);
+  return run(x, plan, (running) => (table, at, rows, depth, codes) => {
+    const e = running.arena.reserve(rows * depth * 4);
+    running.kernels.look_up_f32_u32(at, e, table, rows, depth);
+    running.kernels.log_softmax_f32_f32(at, e, at, rows, depth, plan.input.scale * plan.beta);
+    quantizeRows(running, at, plan.result, codes);
   });
 }
