@@ -28,7 +28,8 @@ export const biases = (outputs) => Int32Array.from(bytes(outputs, 13), (byte) =>
 /** What sums of `depth` products are requantized to, so that they fill the codes. */
 export const resultOf = (depth) => ({ scale: Math.fround(X_SCALE * W_SCALE * Math.sqrt(depth) * 100), zero: Y_ZERO });
 
-const scalar = (data) => ({ data, shape: [] });
+/** A constant of one number. */
+export const scalar = (data) => ({ data, shape: [] });
 const vector = (data) => ({ data, shape: [data.length] });
 
 /** The zero points that an integer node takes behind its operands. */

@@ -1,10 +1,9 @@
-// float32 <-> uint8 beside onnxruntime-web, 4 Mi values, from typed array to typed array: both sides copy into their
-// wasm memory and out of it. Outputs are compared byte for byte before anything is timed.
+// float32 <-> uint8 beside onnxruntime-web, 4 Mi values; outputs are the same byte for byte.
 
 import assert from "node:assert/strict";
 import { bytes, floats, scales } from "../data.mjs";
+import { duel } from "../duel.mjs";
 import { oneNode } from "../onnx.mjs";
-import { takeTurns } from "../timing.mjs";
 
 const COUNT = 4 * 2 ** 20;
 /** Normal values reach five standard deviations: a few of them clip. */
@@ -13,21 +12,6 @@ const STEP = 0.03;
 const sameBytes = (ours, theirs, what) =>
   assert.ok(Buffer.compare(bytesOf(ours), bytesOf(theirs)) === 0, `${what} differ`);
 const bytesOf = (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
-
-/** Times one side against the other, once `check` has passed on their outputs. */
-async function race({ work, asked, call, model, input, check, ort }) {
-  const session = await ort.open(model, { type: input.type, shape: input.shape });
-  const rivalCall = () => session.run(input.data);
-  check(call(), await rivalCall());
-  const { octavo, rival, rivalByHand, ratios } = await takeTurns({
-    octavo: { call },
-    rival: { call: rivalCall, defer: true },
-    rivalByHand: { call: rivalCall, byHand: true },
-  });
-  await session.close();
-  const ratio = ratios.rival;
-  return { work, asked: `>= ${asked}x`, octavo, rival, ratio, ok: ratio >= asked, rivalByHand, values: COUNT };
-}
 
 /** Scale and zero of a case, as both sides take them; one of each without an axis. */
 function parameters(shape, axis) {
@@ -39,7 +23,7 @@ function parameters(shape, axis) {
 }
 
 function quantizeCase(work, shape, axis) {
-  return async ({ octavo, ort }) => {
+  return async (bench) => {
     const data = floats(COUNT);
     const { scale, zero, constants } = parameters(shape, axis);
     const model = oneNode("QuantizeLinear", {
@@ -49,20 +33,15 @@ function quantizeCase(work, shape, axis) {
       attributes: axis === undefined ? {} : { axis },
     });
     const options = { format: "uint8", shape, scale, zero: Int32Array.from(zero), ...(axis !== undefined && { axis }) };
-    return race({
-      work,
-      asked: 2,
-      model,
-      ort,
-      input: { data, type: "float32", shape },
-      call: () => octavo.quantize(data, options),
-      check: ({ data: ours }, [theirs]) => sameBytes(ours, theirs, "codes"),
-    });
+    const call = () => bench.octavo.quantize(data, options);
+    const check = ({ data: ours }, [theirs]) => sameBytes(ours, theirs, "codes");
+    const rival = { model, input: { type: "float32", shape, data: [data] }, byHand: true };
+    return duel(bench, { work, asked: 2, values: COUNT }, call, rival, check);
   };
 }
 
 function dequantizeCase(work, shape, axis) {
-  return async ({ octavo, ort }) => {
+  return async (bench) => {
     const data = bytes(COUNT);
     const { scale, zero, constants } = parameters(shape, axis);
     const model = oneNode("DequantizeLinear", {
@@ -72,19 +51,14 @@ function dequantizeCase(work, shape, axis) {
       attributes: axis === undefined ? {} : { axis },
     });
     const q = { format: "uint8", shape, data, scale, zero: Int32Array.from(zero), ...(axis !== undefined && { axis }) };
-    return race({
-      work,
-      asked: 1.2,
-      model,
-      ort,
-      input: { data, type: "uint8", shape },
-      call: () => octavo.dequantize(q),
-      check: (ours, [theirs]) => sameBytes(ours, theirs, "values"),
-    });
+    const call = () => bench.octavo.dequantize(q);
+    const check = (ours, [theirs]) => sameBytes(ours, theirs, "values");
+    const rival = { model, input: { type: "uint8", shape, data: [data] }, byHand: true };
+    return duel(bench, { work, asked: 1.2, values: COUNT }, call, rival, check);
   };
 }
 
-async function dynamicCase({ octavo, ort }) {
+async function dynamicCase(bench) {
   const data = floats(COUNT);
   const shape = [COUNT];
   const model = oneNode("DynamicQuantizeLinear", {
@@ -100,16 +74,9 @@ async function dynamicCase({ octavo, ort }) {
     assert.equal(q.zero[0], zero[0]);
     sameBytes(q.data, codes, "codes");
   };
-  const call = () => octavo.quantize(data, { format: "uint8" });
-  return race({
-    work: "dynamic quantize f32 -> u8: range and codes",
-    asked: 2,
-    model,
-    ort,
-    input: { data, type: "float32", shape },
-    call,
-    check,
-  });
+  const call = () => bench.octavo.quantize(data, { format: "uint8" });
+  const work = { work: "dynamic quantize f32 -> u8: range and codes", asked: 2, values: COUNT };
+  return duel(bench, work, call, { model, input: { type: "float32", shape, data: [data] }, byHand: true }, check);
 }
 
 export const cases = {

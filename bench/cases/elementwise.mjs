@@ -1,11 +1,10 @@
-// Operators on single values beside onnxruntime-web, 1 Mi codes of uint8, from typed array to typed array: both sides copy
-// into their wasm memory and out of it. Outputs are compared before anything is timed: they may be one step apart, for
+// Operators on single values beside onnxruntime-web, 1 Mi codes of uint8. A code in a hundred may be a step apart, for
 // onnxruntime multiplies by a reciprocal where the definition divides.
 
-import assert from "node:assert/strict";
 import { bytes } from "../data.mjs";
+import { assertNear, duel } from "../duel.mjs";
 import { model, oneNode } from "../onnx.mjs";
-import { takeTurns } from "../timing.mjs";
+import { scalar } from "../operands.mjs";
 
 const COUNT = 2 ** 20;
 const SHAPE = [COUNT];
@@ -18,32 +17,16 @@ const tensor = (data, scale, zero) => ({
   zero: Int32Array.of(zero),
 });
 
-const scalar = (data) => ({ data, shape: [] });
-
-function withinAStep(ours, theirs) {
-  let apart = 0;
-  for (let i = 0; i < COUNT; i++) {
-    const distance = Math.abs(ours[i] - theirs[i]);
-    assert.ok(distance <= 1, `codes ${ours[i]} and ${theirs[i]} at ${i}`);
-    apart += distance;
-  }
-  assert.ok(apart <= COUNT / 100, `${apart} codes are a step apart`);
-}
-
-async function race({ work, graph, data, call, ort }) {
-  const session = await ort.open(graph, { type: "uint8", shape: SHAPE });
-  const rivalCall = () => session.run(...data);
-  const [theirs] = await rivalCall();
-  withinAStep(call().data, theirs);
-  const { octavo, rival, ratios } = await takeTurns({ octavo: { call }, rival: { call: rivalCall, defer: true } });
-  await session.close();
-  return { work, asked: ">= 2x", octavo, rival, ratio: ratios.rival, ok: ratios.rival >= 2, values: COUNT };
+function race(bench, work, call, graph, data) {
+  const rival = { model: graph, input: { type: "uint8", shape: SHAPE, data } };
+  const check = (ours, [theirs]) => assertNear(ours.data, theirs, 1, COUNT / 100);
+  return duel(bench, { work, asked: 2, values: COUNT }, call, rival, check);
 }
 
 const input = (name) => ({ name, type: Uint8Array, shape: SHAPE });
 
 function binaryCase(work, op, run, result) {
-  return ({ octavo, ort }) => {
+  return (bench) => {
     const a = tensor(bytes(COUNT, 21), 0.0497, 117);
     const b = tensor(bytes(COUNT, 22), 0.0311, 140);
     const constants = {
@@ -57,11 +40,11 @@ function binaryCase(work, op, run, result) {
     const inputs = ["a", "aScale", "aZero", "b", "bScale", "bZero", "scale", "zero"];
     const nodes = [{ op, domain: "com.microsoft", inputs, outputs: ["y"] }];
     const graph = model({ nodes, inputs: [input("a"), input("b")], outputs: [input("y")], constants });
-    return race({ work, graph, data: [a.data, b.data], call: () => octavo[run](a, b, result), ort });
+    return race(bench, work, () => bench.octavo[run](a, b, result), graph, [a.data, b.data]);
   };
 }
 
-function sigmoidCase({ octavo, ort }) {
+function sigmoidCase(bench) {
   const x = tensor(bytes(COUNT, 23), 0.05, 117);
   const constants = {
     xScale: scalar(x.scale),
@@ -70,14 +53,8 @@ function sigmoidCase({ octavo, ort }) {
     zero: scalar(Uint8Array.of(0)),
   };
   const node = { domain: "com.microsoft", input: input("x"), outputs: [input("y")], constants };
-  const call = () => octavo.activate(x, "sigmoid", { scale: 1 / 256 });
-  return race({
-    work: "sigmoid u8, through a table",
-    graph: oneNode("QLinearSigmoid", node),
-    data: [x.data],
-    call,
-    ort,
-  });
+  const call = () => bench.octavo.activate(x, "sigmoid", { scale: 1 / 256 });
+  return race(bench, "sigmoid u8, through a table", call, oneNode("QLinearSigmoid", node), [x.data]);
 }
 
 export const cases = {

@@ -1,17 +1,14 @@
-// Pooling and softmax of uint8 beside onnxruntime-web, from typed array to typed array. Outputs are compared before
-// anything is timed: global average, maximum and softmax code for code; averages over windows to one step, for
-// onnxruntime adds up dequantized floats.
+// Pooling and softmax of uint8 beside onnxruntime-web. Global averages and maxima are the same code for code; averages over
+// windows and softmax may be a step apart, for onnxruntime adds up dequantized floats, and has another table.
 
-import assert from "node:assert/strict";
 import { bytes } from "../data.mjs";
+import { assertNear, duel } from "../duel.mjs";
 import { oneNode } from "../onnx.mjs";
-import { takeTurns } from "../timing.mjs";
+import { scalar, sizeOf } from "../operands.mjs";
 
 const CONTRIBUTED = "com.microsoft";
 const SCALE = 0.05;
 const ZERO = 117;
-
-const scalar = (data) => ({ data, shape: [] });
 
 /** Scales and zeros of input and output, as the contributed operators take them. */
 function constants(outputScale, outputZero) {
@@ -22,8 +19,6 @@ function constants(outputScale, outputZero) {
     y_zero: scalar(Uint8Array.of(outputZero)),
   };
 }
-
-const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
 
 const images = (shape) => ({
   format: "uint8",
@@ -42,27 +37,18 @@ function channelsFirst({ data, shape: [, h, w, c] }) {
   });
 }
 
-function assertNear(ours, theirs, steps) {
-  assert.equal(ours.length, theirs.length);
-  for (let i = 0; i < ours.length; i++) assert.ok(Math.abs(ours[i] - theirs[i]) <= steps, `index ${i}`);
-}
-
-/** Times a call against a model of one node that takes `data`. */
-async function race({ ort, work, asked, call, model, data, shape, check }) {
-  const session = await ort.open(model, { type: "uint8", shape });
-  const rivalCall = () => session.run(data);
-  check(call(), (await rivalCall())[0]);
-  const { octavo, rival, ratios } = await takeTurns({
-    octavo: { call },
-    rival: { call: rivalCall, defer: true },
-  });
-  await session.close();
-  const row = { work, octavo, rival, ratio: ratios.rival, values: data.length };
-  return asked === undefined ? row : { ...row, asked: `>= ${asked}x`, ok: row.ratio >= asked };
+function race(bench, { work, asked }, call, model, { data, shape }, check) {
+  return duel(
+    bench,
+    { work, asked, values: data.length },
+    call,
+    { model, input: { type: "uint8", shape, data: [data] } },
+    check,
+  );
 }
 
 function globalAverage(shape) {
-  return ({ octavo, ort }) => {
+  return (bench) => {
     const x = images(shape);
     const output = [shape[0], 1, 1, shape[3]];
     const model = oneNode("QLinearGlobalAveragePool", {
@@ -72,10 +58,10 @@ function globalAverage(shape) {
       attributes: { channels_last: 1 },
       domain: CONTRIBUTED,
     });
-    const call = () => octavo.globalAveragePool(x, { scale: 0.02, zero: 100 });
-    const check = (ours, theirs) => assertNear(ours.data, theirs, 0);
+    const call = () => bench.octavo.globalAveragePool(x, { scale: 0.02, zero: 100 });
+    const check = (ours, [theirs]) => assertNear(ours.data, theirs, 0);
     const work = `global average pool u8 [${shape.join(", ")}]`;
-    return race({ ort, work, asked: 2, call, model, data: x.data, shape, check });
+    return race(bench, { work, asked: 2 }, call, model, x, check);
   };
 }
 
@@ -83,7 +69,7 @@ const WINDOW = { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] };
 const WINDOW_ATTRIBUTES = { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] };
 const IMAGE = [1, 112, 112, 64];
 
-async function maxPool({ octavo, ort }) {
+async function maxPool(bench) {
   const x = images(IMAGE);
   const shape = [1, 64, 112, 112];
   const model = oneNode("MaxPool", {
@@ -91,13 +77,13 @@ async function maxPool({ octavo, ort }) {
     outputs: [{ name: "y", type: Uint8Array, shape: [1, 64, 56, 56] }],
     attributes: WINDOW_ATTRIBUTES,
   });
-  const call = () => octavo.maxPool2d(x, WINDOW);
-  const check = (ours, theirs) => assertNear(channelsFirst(ours), theirs, 0);
+  const call = () => bench.octavo.maxPool2d(x, WINDOW);
+  const check = (ours, [theirs]) => assertNear(channelsFirst(ours), theirs, 0);
   const work = "max pool u8 3x3 / 2, 112x112x64 (rival: NCHW)";
-  return race({ ort, work, call, model, data: channelsFirst(x), shape, check });
+  return race(bench, { work }, call, model, { data: channelsFirst(x), shape }, check);
 }
 
-async function averagePool({ octavo, ort }) {
+async function averagePool(bench) {
   const x = images(IMAGE);
   const model = oneNode("QLinearAveragePool", {
     input: { name: "x", type: Uint8Array, shape: IMAGE },
@@ -106,12 +92,12 @@ async function averagePool({ octavo, ort }) {
     attributes: { ...WINDOW_ATTRIBUTES, channels_last: 1 },
     domain: CONTRIBUTED,
   });
-  const call = () => octavo.averagePool2d(x, { ...WINDOW, scale: 0.04, zero: 90 });
-  const check = (ours, theirs) => assertNear(ours.data, theirs, 1);
-  return race({ ort, work: "average pool u8 3x3 / 2, 112x112x64", call, model, data: x.data, shape: IMAGE, check });
+  const call = () => bench.octavo.averagePool2d(x, { ...WINDOW, scale: 0.04, zero: 90 });
+  const check = (ours, [theirs]) => assertNear(ours.data, theirs, 1);
+  return race(bench, { work: "average pool u8 3x3 / 2, 112x112x64" }, call, model, x, check);
 }
 
-async function softmax({ octavo, ort }) {
+async function softmax(bench) {
   const shape = [1024, 1000];
   const x = images(shape);
   const model = oneNode("QLinearSoftmax", {
@@ -121,9 +107,9 @@ async function softmax({ octavo, ort }) {
     attributes: { axis: 1, opset: 13 },
     domain: CONTRIBUTED,
   });
-  const check = (ours, theirs) => assertNear(ours.data, theirs, 1);
+  const check = (ours, [theirs]) => assertNear(ours.data, theirs, 1);
   const work = "softmax u8, 1024 rows of 1000";
-  return race({ ort, work, call: () => octavo.softmax(x), model, data: x.data, shape, check });
+  return race(bench, { work }, () => bench.octavo.softmax(x), model, x, check);
 }
 
 export const cases = {

@@ -32,6 +32,7 @@ export interface ConvTransposeOptions extends ConvOptions {
   readonly outputPads?: readonly number[];
 }
 
+/** The keys of {@link Placement}. */
 export const PLACEMENT_KEYS = ["strides", "pads", "dilations", "groups"] as const;
 
 const KEYS = [...PLACEMENT_KEYS, ...PRODUCT_KEYS];

@@ -28,7 +28,7 @@ export interface LayerNormOptions extends Pick<ResultOptions, "scale" | "zero" |
   readonly epsilon?: number;
 }
 
-const KNOWN = ["axis", "gamma", "beta", "epsilon", "scale", "zero", "format", "activation"];
+const KEYS = ["axis", "gamma", "beta", "epsilon", "scale", "zero", "format", "activation"];
 
 /** Values of a row whose exact moments fit an int64. */
 const MOST = { 8: 2 ** 23, 16: 65536 };
@@ -45,7 +45,7 @@ function checkRow(given: unknown, depth: number, fallback: number, name: string)
  * @throws RangeError where scale / sqrt(epsilon) is beyond float32
  */
 export function layerNorm(x: QTensor, given: LayerNormOptions): QTensor {
-  const options = checkOptions(given, KNOWN, "layerNorm");
+  const options = checkOptions(given, KEYS, "layerNorm");
   const input = checkOperand(x, "x");
   const axis = checkAxis(options.axis ?? x.shape.length - 1, x.shape);
   const depth = sizeOf(x.shape.slice(axis));
@@ -59,18 +59,14 @@ export function layerNorm(x: QTensor, given: LayerNormOptions): QTensor {
   }
   const gamma = checkRow(options.gamma, depth, 1, "gamma");
   const beta = checkRow(options.beta, depth, 0, "beta");
-  const { scale, zero, format, activation } = options;
-  const result = resultOf(
-    { scale, ...(zero !== undefined && { zero }), ...(format && { format }), ...(activation && { activation }) },
-    input.codes,
-  );
-  const machine = engine();
-  const { kernels, arena } = machine;
+  const result = resultOf(options, input.codes);
+  const running = engine();
+  const { kernels, arena } = running;
   return arena.scope(() => {
     const weights = [arena.copy(gamma), arena.copy(beta)] as const;
-    const data = eachRowPiece(machine, x.data, input, rows, result, (at, count, length, codes) => {
+    const data = eachRowPiece(running, x.data, input, rows, result, (at, count, length, codes) => {
       kernels.normalize_f32_f32(at, at, ...weights, count, length, input.scale, epsilon);
-      quantizeRows(machine, at, result, codes);
+      quantizeRows(running, at, result, codes);
     });
     return resultTensor(result, x.shape.slice(), data);
   });

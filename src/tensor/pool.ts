@@ -6,6 +6,7 @@ import { CODE_CONSTANTS, checkOperand, multiplierOf, type Operand, resultLike, w
 import { ARITHMETIC_CONSTANTS, type Clamp, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { sizeOf } from "./shape.ts";
 import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
+import { PIECE } from "./values.ts";
 
 /** The windows of a pooling over two axes. */
 export interface WindowOptions {
@@ -35,9 +36,6 @@ export interface AveragePoolOptions extends WindowOptions, Partial<ResultOptions
 const WINDOW_KEYS = ["kernel", "strides", "pads", "dilations", "ceil"] as const;
 const MAX_KEYS = [...WINDOW_KEYS, "activation", "arithmetic"];
 const AVERAGE_KEYS = [...MAX_KEYS, "countIncludePad", "scale", "zero", "format"];
-
-/** Bytes of input that are worked on at a time: they stay in the L2 cache. */
-const BAND = 262144;
 
 /** One spatial axis of a pooling. */
 interface Axis {
@@ -121,7 +119,7 @@ function pool(
   const data = new (codeArray(result.codes))(sizeOf(shape));
   const lineLength = width * channels;
   const reach = rows.dilation * (rows.kernel - 1) + 1;
-  const band = Math.max(Math.floor((BAND / (lineLength * input.bytes + 1) - reach) / rows.stride), 1);
+  const band = Math.max(Math.floor((PIECE / (lineLength * input.bytes + 1) - reach) / rows.stride), 1);
   const { arena } = engine();
   for (let image = 0; image < n; image++) {
     for (let first = 0; first < rows.windows; first += band) {
@@ -151,11 +149,7 @@ export function maxPool2d(x: QTensor, given: MaxPoolOptions): QTensor {
   const options = checkOptions(given, MAX_KEYS, "maxPool2d");
   const input = checkOperand(x, "x");
   const axes = axesOf(x, options);
-  const { activation, arithmetic = "onnx" } = options;
-  const clamp = resultOf(
-    { scale: input.scale, zero: input.zero, arithmetic, ...(activation && { activation }) },
-    input.codes,
-  );
+  const clamp = resultOf({ ...options, scale: input.scale, zero: input.zero }, input.codes);
   const windows = windowsOf(axes, x.shape[3] as number, input, clamp);
   const { shape, data } = pool(x, axes, input, clamp, engine().kernels.pool_max, windows);
   return withCodes(x, shape, data);

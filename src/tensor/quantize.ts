@@ -55,7 +55,7 @@ export interface QuantizeOptions {
   readonly seed?: number;
 }
 
-const KNOWN = [
+const KEYS = [
   "format",
   "shape",
   "axis",
@@ -83,7 +83,7 @@ interface Plan extends Target {
 }
 
 function planOf(x: Float32Array, given: QuantizeOptions, of: string): Plan {
-  const options = checkOptions(given, KNOWN, of);
+  const options = checkOptions(given, KEYS, of);
   const row = checkFormat(options.format);
   const shape = options.shape === undefined ? [x.length] : checkShape(options.shape, "shape", x.length);
   const axis = options.axis === undefined ? undefined : checkAxis(options.axis, shape);
@@ -245,7 +245,7 @@ export interface RequantizeOptions extends Omit<QuantizeOptions, "shape"> {
  *   int16 or int32 with one scale are rescaled in integers, as TensorFlow Lite's QUANTIZE has it (equation 34)
  */
 export function requantize(q: QTensor, options: RequantizeOptions): QTensor {
-  const known = [...KNOWN.filter((key) => key !== "shape"), "arithmetic"];
+  const known = [...KEYS.filter((key) => key !== "shape"), "arithmetic"];
   const { arithmetic, ...others } = checkOptions(options, known, "requantize");
   if (arithmetic !== undefined && checkWord(arithmetic, ARITHMETICS, "arithmetic") !== "onnx") {
     return requantizeFixed(q, { ...others, arithmetic });

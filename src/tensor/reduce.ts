@@ -7,6 +7,7 @@ import { checkOperand, multiplierOf, type Operand, resultLike, withCodes } from 
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { sizeOf } from "./shape.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
+import { PIECE } from "./values.ts";
 
 /** Which axes are reduced. */
 export interface AxesOptions {
@@ -24,9 +25,6 @@ export interface ReduceSumOptions extends AxesOptions, ResultOptions {}
 
 const AXES_KEYS = ["axes", "keepDims"] as const;
 const REDUCE_KEYS = [...AXES_KEYS, ...RESULT_KEYS];
-
-/** Bytes of input that are worked on at a time: they stay in the L2 cache. */
-const PIECE = 262144;
 
 /** Neighbouring axes that are all reduced or all kept. */
 interface Group {
@@ -148,14 +146,14 @@ function integerMultiplierOf(real: number, count: number): { multiplier: number;
 }
 
 function sumOrMean(x: QTensor, input: Operand, plan: Plan, result: Result, isMean: boolean): QTensor {
-  const machine = engine();
-  const { kernels, arena } = machine;
-  const rescale = rescaling(machine, input, plan, result, isMean);
+  const running = engine();
+  const { kernels, arena } = running;
+  const rescale = rescaling(running, input, plan, result, isMean);
   const data = new (codeArray(result.codes))(plan.results);
   const sum = kernels[`sum_${input.type}_i64`];
   arena.scope(() => {
     const sums = arena.zeros(plan.results * 8);
-    eachPiece(machine, x.data, plan, (at, to, outer, rows) => sum(at, sums + to * 8, outer, rows, plan.inner));
+    eachPiece(running, x.data, plan, (at, to, outer, rows) => sum(at, sums + to * 8, outer, rows, plan.inner));
     rescale(sums, sums, plan.results);
     data.set(arena.view(Int32Array, sums, plan.results));
   });
@@ -196,16 +194,16 @@ function extreme(x: QTensor, given: AxesOptions, of: string, flip: 0 | -1): QTen
   const input = checkOperand(x, "x");
   const plan = planOf(x.shape, options);
   checkCount(plan);
-  const machine = engine();
+  const running = engine();
   const data = new (codeArray(input.codes))(plan.results);
   data.fill(flip === 0 ? input.range.lo : input.range.hi);
-  const largest = machine.kernels[`largest_${input.type}_${input.type}` as "largest_i8_i8"];
-  machine.arena.scope(() => {
-    const y = machine.arena.copy(data);
-    eachPiece(machine, x.data, plan, (at, to, outer, rows) =>
+  const largest = running.kernels[`largest_${input.type}_${input.type}` as "largest_i8_i8"];
+  running.arena.scope(() => {
+    const y = running.arena.copy(data);
+    eachPiece(running, x.data, plan, (at, to, outer, rows) =>
       largest(at, y + to * input.bytes, outer, rows, plan.inner, flip),
     );
-    machine.arena.read(y, data);
+    running.arena.read(y, data);
   });
   return withCodes(x, plan.shape, data);
 }

@@ -7,6 +7,7 @@ import { engine } from "../wasm/kernels.ts";
 import { checkOperand, type Operand, withCodes } from "./operand.ts";
 import { ARITHMETIC_CONSTANTS, ARITHMETICS, type Arithmetic } from "./result.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
+import { PIECE } from "./values.ts";
 
 const ALIGNMENTS = ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"] as const;
 const ROUNDINGS = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"] as const;
@@ -24,10 +25,7 @@ export interface ResizeOptions {
   readonly arithmetic?: Arithmetic;
 }
 
-const KNOWN = ["size", "mode", "alignment", "rounding", "arithmetic"];
-
-/** Bytes of an image that are worked on at a time. */
-const BAND = 262144;
+const KEYS = ["size", "mode", "alignment", "rounding", "arithmetic"];
 
 const { fround } = Math;
 
@@ -94,7 +92,7 @@ const bilinearTflite: Rule = (i, input, output, { alignment }) => {
 };
 
 function checkResize(x: QTensor, given: ResizeOptions): Checked {
-  const options = checkOptions(given, KNOWN, "resize");
+  const options = checkOptions(given, KEYS, "resize");
   const mode = checkWord(options.mode, ["nearest", "bilinear"], "mode");
   const alignment = checkWord(options.alignment ?? "half_pixel", ALIGNMENTS, "alignment");
   const rounding = checkWord(options.rounding ?? "round_prefer_floor", ROUNDINGS, "rounding");
@@ -162,7 +160,7 @@ export function resize(x: QTensor, given: ResizeOptions): QTensor {
   const data = new (codeArray(input.codes))(n * outHeight * outWidth * channels);
   const [line, outLine] = [width * channels, outWidth * channels];
   const band = Math.max(
-    Math.floor(BAND / input.bytes / (1 + Math.max(outLine, (line * height) / (outHeight || 1)))),
+    Math.floor(PIECE / input.bytes / (1 + Math.max(outLine, (line * height) / (outHeight || 1)))),
     1,
   );
   if (data.length === 0) return withCodes(x, shape, data);

@@ -2,7 +2,7 @@
 
 import { type CodeArray, codeType } from "../formats.ts";
 import type { Engine } from "../wasm/kernels.ts";
-import { onePlace } from "./grain.ts";
+import { CHUNK, onePlace } from "./grain.ts";
 import type { Operand } from "./operand.ts";
 import type { Result } from "./result.ts";
 import { sizeOf } from "./shape.ts";
@@ -21,9 +21,6 @@ export function rowsAlong(shape: readonly number[], axis: number): Rows {
   return { outer: sizeOf(shape.slice(0, axis)), depth, inner: sizeOf(shape.slice(axis + 1)) };
 }
 
-/** Values worked on at a time, unless a row has more. */
-const PIECE = 32768;
-
 /** The two last axes of [outer, a, b] exchanged. */
 function exchanged<A extends CodeArray>(data: A, outer: number, a: number, b: number): A {
   const moved = data.slice() as A;
@@ -40,17 +37,17 @@ function exchanged<A extends CodeArray>(data: A, outer: number, a: number, b: nu
  * @returns the codes of all rows in the tensor's own order
  */
 export function eachRowPiece(
-  machine: Engine,
+  running: Engine,
   data: CodeArray,
   { type }: Operand,
   { outer, depth, inner }: Rows,
   result: Result,
   work: (at: number, rows: number, depth: number, codes: CodeArray) => void,
 ): CodeArray {
-  const { kernels, arena } = machine;
+  const { kernels, arena } = running;
   const from = inner === 1 ? data : exchanged(data, outer, depth, inner);
   const to = new (codeArray(result.codes))(data.length);
-  const most = Math.max(Math.floor(PIECE / Math.max(depth, 1)), 1) * depth;
+  const most = Math.max(Math.floor(CHUNK / Math.max(depth, 1)), 1) * depth;
   for (let start = 0; start < data.length; start += most) {
     const piece = from.subarray(start, start + most);
     const n = piece.length;
@@ -64,8 +61,8 @@ export function eachRowPiece(
 }
 
 /** Quantizes the float32 values at `from` to codes (equation 1); they hold no NaN. */
-export function quantizeRows(machine: Engine, from: number, result: Result, codes: CodeArray): void {
-  const { kernels, arena } = machine;
+export function quantizeRows(running: Engine, from: number, result: Result, codes: CodeArray): void {
+  const { kernels, arena } = running;
   const n = codes.length;
   const to = arena.reserve(n * codeBytes(result.codes));
   const type = codeType(result.codes) as "i8";

@@ -1,6 +1,7 @@
 // Softmax and log-softmax of quantized tensors along an axis (docs/math.md, equations 47 and 48).
 
 import { checkAxis, checkOptions, checkPositive, conflict, rangeError } from "../check.ts";
+import type { CodeArray } from "../formats.ts";
 import { integerMultiplier } from "../quantizer.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { checkOperand, type Operand } from "./operand.ts";
@@ -19,7 +20,7 @@ export interface SoftmaxOptions extends Partial<ResultOptions> {
   readonly beta?: number;
 }
 
-const KNOWN = ["axis", "beta", ...RESULT_KEYS];
+const KEYS = ["axis", "beta", ...RESULT_KEYS];
 
 /** What both functions check and derive. */
 interface Plan {
@@ -30,7 +31,7 @@ interface Plan {
 }
 
 function planOf(x: QTensor, given: SoftmaxOptions, of: "softmax" | "logSoftmax"): Plan {
-  const options = checkOptions(given, KNOWN, of);
+  const options = checkOptions(given, KEYS, of);
   const input = checkOperand(x, "x");
   const rows = rowsAlong(x.shape, checkAxis(options.axis ?? x.shape.length - 1, x.shape));
   const { beta = 1 } = options;
@@ -119,6 +120,19 @@ function clampedTflite(codes: Int32Array, { result: { range, zero } }: Plan): In
   return codes.map((code) => Math.min(Math.max(code + zero, range.lo), range.hi));
 }
 
+/** Turns the rows of codes at `at`, as float32, into codes of the result, with a table of exponentials by difference. */
+type Work = (table: number, at: number, rows: number, depth: number, codes: CodeArray) => void;
+
+function run(x: QTensor, plan: Plan, workOf: (running: Engine) => Work): QTensor {
+  const running = engine();
+  return running.arena.scope(() => {
+    const table = tableOf(running, x.data, plan);
+    const work = workOf(running);
+    const data = eachRowPiece(running, x.data, plan.input, plan.rows, plan.result, (...row) => work(table, ...row));
+    return resultTensor(plan.result, x.shape.slice(), data);
+  });
+}
+
 /**
  * exp(beta x) over its sum along an axis. `"onnx"` takes exponentials from a table, divides in float32 and quantizes
  * (equation 47); `"tflite"` is TensorFlow Lite's fixed-point arithmetic (equation 48) with its own scale and zero: 8-bit to
@@ -128,13 +142,10 @@ function clampedTflite(codes: Int32Array, { result: { range, zero } }: Plan): In
  */
 export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
   const plan = planOf(x, options, "softmax");
-  const machine = engine();
-  const { kernels, arena } = machine;
-  return arena.scope(() => {
-    const table = tableOf(machine, x.data, plan);
-    const isFloat = plan.result.arithmetic === "onnx";
-    const finish = isFloat ? undefined : finishTflite(machine, plan);
-    const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (at, rows, depth, codes) => {
+  return run(x, plan, (running) => {
+    const { kernels, arena } = running;
+    const finish = plan.result.arithmetic === "onnx" ? undefined : finishTflite(running, plan);
+    return (table, at, rows, depth, codes) => {
       kernels.look_up_f32_u32(at, at, table, rows, depth);
       if (finish) {
         finish(at, rows, depth);
@@ -142,9 +153,8 @@ export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
         return;
       }
       kernels.softmax_u32_f32(at, at, rows, depth);
-      quantizeRows(machine, at, plan.result, codes);
-    });
-    return resultTensor(plan.result, x.shape.slice(), data);
+      quantizeRows(running, at, plan.result, codes);
+    };
   });
 }
 
@@ -154,16 +164,10 @@ export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
  */
 export function logSoftmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
   const plan = planOf(x, options, "logSoftmax");
-  const machine = engine();
-  const { kernels, arena } = machine;
-  return arena.scope(() => {
-    const table = tableOf(machine, x.data, plan);
-    const data = eachRowPiece(machine, x.data, plan.input, plan.rows, plan.result, (at, rows, depth, codes) => {
-      const e = arena.reserve(rows * depth * 4);
-      kernels.look_up_f32_u32(at, e, table, rows, depth);
-      kernels.log_softmax_f32_f32(at, e, at, rows, depth, plan.input.scale * plan.beta);
-      quantizeRows(machine, at, plan.result, codes);
-    });
-    return resultTensor(plan.result, x.shape.slice(), data);
+  return run(x, plan, (running) => (table, at, rows, depth, codes) => {
+    const e = running.arena.reserve(rows * depth * 4);
+    running.kernels.look_up_f32_u32(at, e, table, rows, depth);
+    running.kernels.log_softmax_f32_f32(at, e, at, rows, depth, plan.input.scale * plan.beta);
+    quantizeRows(running, at, plan.result, codes);
   });
 }

@@ -3,6 +3,9 @@
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { CHUNK } from "./grain.ts";
 
+/** Bytes of a tensor that are worked on at a time where rows stay whole: they stay in the L2 cache. */
+export const PIECE = 262144;
+
 /** Walks `length` values in chunks; scratch memory is released after each. */
 export function eachValue(length: number, work: (engine: Engine, start: number, count: number) => void): void {
   const running = engine();

@@ -12,15 +12,7 @@ import {
   tensorNumbers,
 } from "./data.ts";
 import { assertSame } from "./formats.cases.ts";
-
-/** A quantized tensor; a result's codes are what is expected. */
-export interface Quantized {
-  codes: number[];
-  shape: number[];
-  format: string;
-  scale: number;
-  zero: number;
-}
+import type { Quantized } from "./quantized.ts";
 
 export type Arithmetic = "onnx" | "tflite" | "tflite-single";
 

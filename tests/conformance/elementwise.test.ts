@@ -4,13 +4,11 @@ import {
   add,
   concat,
   dequantize,
-  type FormatName,
   maximum,
   minimum,
   mul,
   pad,
   prelu,
-  type QTensor,
   quantize,
   requantize,
   squaredDifference,
@@ -20,7 +18,8 @@ import * as activation from "../reference/activation.ts";
 import { dequantizeValue, quantizeValue } from "../reference/affine.ts";
 import { at } from "../reference/at.ts";
 import * as elementwise from "../reference/elementwise.ts";
-import { type ElementwiseImplementation, type How, type Quantized, testElementwise } from "./elementwise.cases.ts";
+import { type ElementwiseImplementation, type How, testElementwise } from "./elementwise.cases.ts";
+import { type Quantized, resultOf, tensorOf } from "./quantized.ts";
 
 // The oracle -------------------------------------------------------------------------------------------------------
 
@@ -84,15 +83,8 @@ const oracle: ElementwiseImplementation = {
 
 // The product ------------------------------------------------------------------------------------------------------
 
-const ARRAYS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, int32: Int32Array };
-
-function tensorOf({ codes, shape, format, scale, zero }: Quantized): QTensor {
-  const data = ARRAYS[format as "int8"].from(codes);
-  return { format: format as FormatName, shape, data, scale: Float32Array.of(scale), zero: Int32Array.of(zero) };
-}
-
-function optionsOf({ format, scale, zero }: Quantized, how: How) {
-  return { format: format as "int8", scale, zero, ...how };
+function optionsOf(result: Quantized, how: How) {
+  return { ...resultOf(result), ...how };
 }
 
 const COMBINE = { add, sub, mul, squaredDifference, minimum, maximum, prelu };
@@ -103,7 +95,7 @@ const product: ElementwiseImplementation = {
   concat: (tensors, axis, result, how) => concat(tensors.map(tensorOf), { axis, ...optionsOf(result, how) }).data,
   pad: (x, pads) => pad(tensorOf(x), { pads }).data,
   requantize: (x, result, how) => requantize(tensorOf(x), optionsOf(result, how)).data,
-  quantize: (x, { format, scale, zero }) => quantize(x, { format: format as FormatName, scale, zero }).data,
+  quantize: (x, result) => quantize(x, resultOf(result)).data,
   dequantize: (x) => dequantize(tensorOf(x)),
 };
 

@@ -13,14 +13,7 @@ import {
   tensorNumbers,
 } from "./data.ts";
 import { assertSame } from "./formats.cases.ts";
-
-export interface Quantized {
-  format: string;
-  shape: number[];
-  codes: number[];
-  scale: number;
-  zero: number;
-}
+import type { Quantized } from "./quantized.ts";
 
 /** A case: what the operator takes, and the tensor it has to give, to so many steps. */
 export interface WindowCase {

@@ -12,19 +12,8 @@ import {
   resize,
   softmax,
 } from "../../src/index.ts";
-import { padsOf, type Quantized, testWindows, type WindowCase } from "./window.cases.ts";
-
-const ARRAYS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array } as const;
-type Name = keyof typeof ARRAYS;
-
-function tensorOf({ format, shape, codes, scale, zero }: Quantized): QTensor {
-  const data = ARRAYS[format as Name].from(codes);
-  return { format: format as Name, shape, data, scale: Float32Array.of(scale), zero: Int32Array.of(zero) };
-}
-
-function resultOf({ format, scale, zero }: Quantized) {
-  return { format: format as Name, scale, zero };
-}
+import { resultOf, tensorOf } from "./quantized.ts";
+import { padsOf, testWindows, type WindowCase } from "./window.cases.ts";
 
 function reduceCase({ input, expected, parameters }: WindowCase): QTensor {
   const x = tensorOf(input);

@@ -4,7 +4,8 @@ import { averagePool, maxPool } from "../reference/pool.ts";
 import { type ReduceCase, reduce } from "../reference/reduce.ts";
 import { resizeBilinearTflite } from "../reference/resize.ts";
 import { softmax, softmaxTflite, softmaxTflite16 } from "../reference/softmax.ts";
-import { padsOf, type Quantized, testWindows, type WindowCase } from "./window.cases.ts";
+import type { Quantized } from "./quantized.ts";
+import { padsOf, testWindows, type WindowCase } from "./window.cases.ts";
 
 const RANGES: Record<string, readonly [number, number]> = {
   int8: [-128, 127],

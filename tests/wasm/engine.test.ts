@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { relaxed, simd } from "../../build/modules.ts";
 import { quantize, ready, tier, useTier } from "../../src/index.ts";
 import { applyDelta } from "../../src/wasm/delta.ts";
+import { fromHex } from "../../src/wasm/hex.ts";
 import { engine } from "../../src/wasm/kernels.ts";
 import { deltaOf } from "../../tools/delta.mjs";
 
@@ -80,6 +81,6 @@ test("a delta makes one file of another", () => {
   ];
   for (const target of targets) assert.deepEqual(Buffer.from(applyDelta(base, deltaOf(base, target))), target);
   const build = (name: string) => readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url));
-  assert.deepEqual(Buffer.from(simd, "hex"), build("simd"));
+  assert.deepEqual(Buffer.from(fromHex(simd)), build("simd"));
   assert.deepEqual(Buffer.from(applyDelta(build("simd"), relaxed)), build("relaxed"));
 });
