@@ -112,13 +112,19 @@ function writeTables(engine: Engine, output: Result, { own, below }: Multipliers
   ];
 }
 
+/** The first number that rounds to a float32 infinity. */
+const INFINITE = 2 ** 128 - 2 ** 103;
+
 /** Writes "onnx" multipliers, all there is to most products: as multipliersOf, straight into the table. */
 function writeFloats({ arena }: Engine, { x, w }: AccumulatorScales, divisor: number, columns: number): number {
   const at = arena.reserve(tableBytes(columns));
   const table = arena.view(Float32Array, at, columns);
-  if (w.length === 1) table.fill(fround(x * (w[0] as number)) / divisor);
-  else for (let i = 0; i < columns; i++) table[i] = fround(x * (w[i] as number)) / divisor;
-  for (let i = 0; i < columns; i++) if (table[i] === Infinity) throw largeMultiplier(128, table[i] as number);
+  const step = w.length === 1 ? 0 : 1;
+  for (let i = 0; i < columns; i++) {
+    const real = fround(x * (w[i * step] as number)) / divisor;
+    if (real >= INFINITE) throw largeMultiplier(128, real);
+    table[i] = real;
+  }
   return at;
 }
 
