@@ -3,8 +3,8 @@
 
 import { CODES_I16, CODES_I8 } from "./abi";
 import { Patches, pixelAt } from "./gather";
-import { Rescale, requantizeRows, requantizeWideRows } from "./requantize";
-import { fourOfColumns, pairOfFour, pairOfTwo, pairOfWords } from "./taps";
+import { Rescale, requantizeRows, requantizeWideRows, widenRow } from "./requantize";
+import { fourOfColumns, pairOfFour, pairOfTwo } from "./taps";
 
 /** A depthwise convolution's operands and scratch memory: words in memory, in this order. */
 @unmanaged
@@ -19,6 +19,8 @@ export class Depthwise {
   codes: i32;
   /** Groups of taps. */
   groups: i32;
+  /** Whether a group is a column of a kernel of 3 x 3, and a tap of weight 0. */
+  byColumns: i32;
   /** Outputs of a channel. */
   multiplier: i32;
   /** Outputs. */
@@ -55,20 +57,12 @@ function pointerBytes(d: Depthwise): usize {
   return (((<usize>(d.groups * d.taps)) << 2) + 15) & ~15;
 }
 
-/** Whether a group of taps is a column of the kernel and a tap of weight 0. */
-// @ts-ignore: decorator
-@inline
-function hasColumns(d: Depthwise, p: Patches): bool {
-  return d.taps == 4 && d.multiplier == 1 && p.kernelHeight == 3 && p.kernelWidth == 3;
-}
-
 /** Writes where the taps of the output at (x, y) are: in the image or in the padding. */
 function pointTaps(d: Depthwise, p: Patches, image: usize, x: i32, y: i32, to: usize): void {
   // taps that fill a group meet weights of 0: any place will do
   for (let i: usize = 0; i < pointerBytes(d); i += 4) store<u32>(to + i, <u32>image);
-  const columns = hasColumns(d, p);
-  const down = columns ? 1 : p.kernelWidth;
-  const across = columns ? 4 : 1;
+  const down = d.byColumns ? 1 : p.kernelWidth;
+  const across = d.byColumns ? 4 : 1;
   for (let i: i32 = 0; i < p.kernelHeight; i++) {
     const line = pixelAt(y * p.strideHeight - p.top + i * p.dilationHeight, p.spreadHeight, p.height);
     for (let k: i32 = 0; k < p.kernelWidth; k++) {
@@ -147,14 +141,14 @@ function pointRows(d: Depthwise, p: Patches, from: i32, till: i32): void {
 /** Bytes of the sums of an output. */
 // @ts-ignore: decorator
 @inline
-function sumBytes(d: Depthwise): usize {
+function sumsStride(d: Depthwise): usize {
   return ((<usize>d.columns + 15) & ~15) << 2;
 }
 
 /** The sums of `count` outputs whose taps are pointed to, two at a time; the last one's neighbour may be itself. */
 function sumPairs(d: Depthwise, count: i32, sums: usize): void {
   const entryBytes = pointerBytes(d);
-  const rowBytes = sumBytes(d);
+  const rowBytes = sumsStride(d);
   const weightBytes = (<usize>d.groups) << 6;
   for (let i: i32 = 0; i < count; i += 2) {
     const first = <usize>i;
@@ -168,7 +162,7 @@ function sumPairs(d: Depthwise, count: i32, sums: usize): void {
       const to = sums + first * rowBytes + at;
       const next = sums + second * rowBytes + at;
       if (d.taps == 4) pairOfFour(p, q, j, w, d.groups, bias, to, next);
-      else if (d.codes == CODES_I16) pairOfWords(p, q, (<usize>j) << 1, w, d.groups, bias, to, next);
+      else if (d.codes == CODES_I16) pairOfTwo<i16>(p, q, (<usize>j) << 1, w, d.groups, bias, to, next);
       else if (d.codes == CODES_I8) pairOfTwo<i8>(p, q, j, w, d.groups, bias, to, next);
       else pairOfTwo<u8>(p, q, j, w, d.groups, bias, to, next);
     }
@@ -180,7 +174,7 @@ function areNeighbours(d: Depthwise, p: Patches, row: i32): bool {
   const x = row % p.outWidth;
   const y = (row / p.outWidth) % p.outHeight;
   const dense = p.strideWidth == 1 && p.dilationWidth == 1;
-  return dense && hasColumns(d, p) && x + 3 < p.outWidth && isWhole(p, x, y) && isWhole(p, x + 3, y);
+  return dense && d.byColumns && x + 3 < p.outWidth && isWhole(p, x, y) && isWhole(p, x + 3, y);
 }
 
 /** The sums of four neighbours. */
@@ -193,14 +187,14 @@ function sumNeighbours(d: Depthwise, p: Patches, row: i32, sums: usize): void {
   for (let j: i32 = 0; j < d.columns; j += 8) {
     const w = d.weights + <usize>(j >> 4) * 192 + <usize>(j & 8) * 4;
     const at = (<usize>j) << 2;
-    fourOfColumns(from + j, line, p.channels, w, d.bias + at, sums + at, sumBytes(d));
+    fourOfColumns(from + j, line, p.channels, w, d.bias + at, sums + at, sumsStride(d));
   }
 }
 
 /** The sums of outputs from..till - 1. */
 function sumBlock(d: Depthwise, p: Patches, from: i32, till: i32): void {
   for (let row = from; row < till;) {
-    const sums = d.sums + <usize>(row - from) * sumBytes(d);
+    const sums = d.sums + <usize>(row - from) * sumsStride(d);
     if (row + 4 <= till && areNeighbours(d, p, row)) {
       sumNeighbours(d, p, row, sums);
       row += 4;
@@ -216,13 +210,9 @@ function sumBlock(d: Depthwise, p: Patches, from: i32, till: i32): void {
 
 /** The int64 sums of a block. */
 function widenSums(d: Depthwise, count: i32): void {
-  let to = d.wideSums;
-  for (let i: i32 = 0; i < count; i++) {
-    const sums = d.sums + <usize>i * sumBytes(d);
-    for (let j: i32 = 0; j < d.columns; j++) {
-      store<i64>(to, load<i64>(d.wideBias + ((<usize>j) << 3)) + <i64>load<i32>(sums + ((<usize>j) << 2)));
-      to += 8;
-    }
+  for (let i: usize = 0; i < <usize>count; i++) {
+    const to = d.wideSums + ((i * <usize>d.columns) << 3);
+    widenRow(d.sums + i * sumsStride(d), d.wideBias, to, d.columns);
   }
 }
 
@@ -238,7 +228,7 @@ export function depthwise_rows(depthwise: usize, from: i32, till: i32): void {
     if (d.wideSums) {
       widenSums(d, count);
       requantizeWideRows(d.wideSums, (<usize>d.columns) << 3, to, d.outputStride, count, d.columns, 0, rescale);
-    } else requantizeRows(d.sums, sumBytes(d), to, d.outputStride, count, d.columns, 0, rescale);
+    } else requantizeRows(d.sums, sumsStride(d), to, d.outputStride, count, d.columns, 0, rescale);
   }
 }
 

@@ -120,10 +120,10 @@ export function tile<D extends Dot>(
   }
 }
 
-/** Eight sums of a row. */
+/** Eight sums. */
 // @ts-ignore: decorator
 @inline
-function storeSums(to: usize, low: v128, high: v128): void {
+export function storeSums(to: usize, low: v128, high: v128): void {
   v128.store(to, low);
   v128.store(to, high, 16);
 }

@@ -5,7 +5,7 @@ import { GATHER_BYTES } from "./abi";
 import { gatherRows, Patches } from "./gather";
 import { Bytes, Dot, PANEL_COLUMNS, PANEL_STEP, strip, tile, widenedStrip, Words } from "./gemm";
 import { total4 } from "./lanes";
-import { Rescale, requantizeRows, requantizeWideRows, resultSize } from "./requantize";
+import { Rescale, requantizeRows, requantizeWideRows, resultSize, widenRow } from "./requantize";
 
 /** Columns whose sums are kept at a time: eight panels. */
 const GROUP: i32 = 64;
@@ -146,11 +146,9 @@ function correctSums(p: Product, count: i32, first: i32, columns: i32): void {
 /** Adds the int32 sums of a block to its int64 sums, or, at first, to the bias. */
 function widenSums(p: Product, count: i32, columns: i32, bias: usize): void {
   for (let i: i32 = 0; i < count; i++) {
-    for (let j: i32 = 0; j < columns; j++) {
-      const at = <usize>(i * GROUP + j);
-      const to = p.wideSums + (at << 3);
-      store<i64>(to, load<i64>(bias ? bias + ((<usize>j) << 3) : to) + <i64>load<i32>(p.sums + (at << 2)));
-    }
+    const first = <usize>(i * GROUP);
+    const to = p.wideSums + (first << 3);
+    widenRow(p.sums + (first << 2), bias ? bias : to, to, columns);
   }
 }
 

@@ -11,7 +11,7 @@ import {
   CODES_I8,
 } from "./abi";
 import { rescale4Once, rescale4Twice, rescaleWide } from "./fixedpoint";
-import { clamp4, MAGIC_BITS, narrow16, roundingMagic, storeCodes4 } from "./lanes";
+import { clamp4, MAGIC_BITS, narrow16, roundingMagic, storeCodes4, store4 } from "./lanes";
 
 /**
  * How the columns of accumulators become codes: words in memory, in this order. The tables have a number a column and are
@@ -134,8 +134,7 @@ function scaleRow(acc: usize, to: usize, columns: i32, at: usize, r: Rescale): v
     const offset = (<usize>j) << 2;
     let v = f32x4.mul(f32x4.convert_i32x4_s(v128.load(acc + offset)), v128.load(r.multipliers + at + offset));
     if (r.lefts) v = f32x4.add(v, v128.load(r.lefts + at + offset));
-    if (j + 4 <= columns) v128.store(to + offset, v);
-    else storeFew<i32>(to + offset, v, columns - j);
+    store4(to + offset, v, columns - j);
   }
 }
 
@@ -169,6 +168,13 @@ export function requantizeRows(
     else requantizeRow<u8>(acc, to, columns, at, r);
     acc += accStride;
     to += toStride;
+  }
+}
+
+/** A row of int64 accumulators: int32 sums added to the int64 at `base`, which may be where they go. */
+export function widenRow(sums: usize, base: usize, to: usize, columns: i32): void {
+  for (let j: usize = 0; j < <usize>columns; j++) {
+    store<i64>(to + (j << 3), load<i64>(base + (j << 3)) + <i64>load<i32>(sums + (j << 2)));
   }
 }
 

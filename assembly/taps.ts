@@ -5,7 +5,7 @@
 //
 // The weights of a block of sixteen channels and a group of taps lie in 64 bytes in the same order.
 
-import { Bytes, Words } from "./gemm";
+import { Bytes, storeSums, Words } from "./gemm";
 
 /** Interleaves the bytes of channels 0..7: a0 b0 a1 b1 ... a7 b7. */
 // @ts-ignore: decorator
@@ -88,14 +88,10 @@ export function pairOfFour(
     q += 16;
     w += 64;
   }
-  v128.store(to, a0);
-  v128.store(to, a1, 16);
-  v128.store(to, a2, 32);
-  v128.store(to, a3, 48);
-  v128.store(next, b0);
-  v128.store(next, b1, 16);
-  v128.store(next, b2, 32);
-  v128.store(next, b3, 48);
+  storeSums(to, a0, a1);
+  storeSums(to + 32, a2, a3);
+  storeSums(next, b0, b1);
+  storeSums(next + 32, b2, b3);
 }
 
 /**
@@ -185,14 +181,10 @@ export function fourOfColumns(
   high = highPairs(upper, lower);
   a3 = dot.add(a3, w2, low);
   b3 = dot.add(b3, v2, high);
-  v128.store(to, a0);
-  v128.store(to, b0, 16);
-  v128.store(to + stride, a1);
-  v128.store(to + stride, b1, 16);
-  v128.store(to + 2 * stride, a2);
-  v128.store(to + 2 * stride, b2, 16);
-  v128.store(to + 3 * stride, a3);
-  v128.store(to + 3 * stride, b3, 16);
+  storeSums(to, a0, b0);
+  storeSums(to + stride, a1, b1);
+  storeSums(to + 2 * stride, a2, b2);
+  storeSums(to + 3 * stride, a3, b3);
 }
 
 /** Eight bytes as int16. */
@@ -209,7 +201,7 @@ function highHalf<T>(v: v128): v128 {
   return isSigned<T>() ? i16x8.extend_high_i8x16_s(v) : i16x8.extend_high_i8x16_u(v);
 }
 
-/** The same with groups of two taps, widened to int16. */
+/** The same with groups of two taps of int16, or of bytes widened to it; `offset` is in bytes. */
 export function pairOfTwo<T>(
   p: usize,
   q: usize,
@@ -234,91 +226,51 @@ export function pairOfTwo<T>(
     const w1 = v128.load(w, 16);
     const w2 = v128.load(w, 32);
     const w3 = v128.load(w, 48);
-    let s = v128.load(load<u32>(p) + offset);
-    let t = v128.load(load<u32>(p, 4) + offset);
-    let st = lowBytes(s, t);
-    a0 = dot.add(a0, w0, lowHalf<T>(st));
-    a1 = dot.add(a1, w1, highHalf<T>(st));
-    st = highBytes(s, t);
-    a2 = dot.add(a2, w2, lowHalf<T>(st));
-    a3 = dot.add(a3, w3, highHalf<T>(st));
-    s = v128.load(load<u32>(q) + offset);
-    t = v128.load(load<u32>(q, 4) + offset);
-    st = lowBytes(s, t);
-    b0 = dot.add(b0, w0, lowHalf<T>(st));
-    b1 = dot.add(b1, w1, highHalf<T>(st));
-    st = highBytes(s, t);
-    b2 = dot.add(b2, w2, lowHalf<T>(st));
-    b3 = dot.add(b3, w3, highHalf<T>(st));
+    if (sizeof<T>() == 2) {
+      let at = load<u32>(p) + offset;
+      let other = load<u32>(p, 4) + offset;
+      let s = v128.load(at);
+      let t = v128.load(other);
+      a0 = dot.add(a0, w0, lowPairs(s, t));
+      a1 = dot.add(a1, w1, highPairs(s, t));
+      s = v128.load(at, 16);
+      t = v128.load(other, 16);
+      a2 = dot.add(a2, w2, lowPairs(s, t));
+      a3 = dot.add(a3, w3, highPairs(s, t));
+      at = load<u32>(q) + offset;
+      other = load<u32>(q, 4) + offset;
+      s = v128.load(at);
+      t = v128.load(other);
+      b0 = dot.add(b0, w0, lowPairs(s, t));
+      b1 = dot.add(b1, w1, highPairs(s, t));
+      s = v128.load(at, 16);
+      t = v128.load(other, 16);
+      b2 = dot.add(b2, w2, lowPairs(s, t));
+      b3 = dot.add(b3, w3, highPairs(s, t));
+    } else {
+      let s = v128.load(load<u32>(p) + offset);
+      let t = v128.load(load<u32>(p, 4) + offset);
+      let st = lowBytes(s, t);
+      a0 = dot.add(a0, w0, lowHalf<T>(st));
+      a1 = dot.add(a1, w1, highHalf<T>(st));
+      st = highBytes(s, t);
+      a2 = dot.add(a2, w2, lowHalf<T>(st));
+      a3 = dot.add(a3, w3, highHalf<T>(st));
+      s = v128.load(load<u32>(q) + offset);
+      t = v128.load(load<u32>(q, 4) + offset);
+      st = lowBytes(s, t);
+      b0 = dot.add(b0, w0, lowHalf<T>(st));
+      b1 = dot.add(b1, w1, highHalf<T>(st));
+      st = highBytes(s, t);
+      b2 = dot.add(b2, w2, lowHalf<T>(st));
+      b3 = dot.add(b3, w3, highHalf<T>(st));
+    }
     p += 8;
     q += 8;
     w += 64;
   }
-  v128.store(to, a0);
-  v128.store(to, a1, 16);
-  v128.store(to, a2, 32);
-  v128.store(to, a3, 48);
-  v128.store(next, b0);
-  v128.store(next, b1, 16);
-  v128.store(next, b2, 32);
-  v128.store(next, b3, 48);
-}
-
-/** The same with groups of two taps of int16. */
-export function pairOfWords(
-  p: usize,
-  q: usize,
-  offset: usize,
-  w: usize,
-  groups: i32,
-  bias: usize,
-  to: usize,
-  next: usize,
-): void {
-  const dot = changetype<Words>(0);
-  let a0 = v128.load(bias);
-  let a1 = v128.load(bias, 16);
-  let a2 = v128.load(bias, 32);
-  let a3 = v128.load(bias, 48);
-  let b0 = a0;
-  let b1 = a1;
-  let b2 = a2;
-  let b3 = a3;
-  for (let i: i32 = 0; i < groups; i++) {
-    const w0 = v128.load(w);
-    const w1 = v128.load(w, 16);
-    const w2 = v128.load(w, 32);
-    const w3 = v128.load(w, 48);
-    let at = load<u32>(p) + offset;
-    let other = load<u32>(p, 4) + offset;
-    let s = v128.load(at);
-    let t = v128.load(other);
-    a0 = dot.add(a0, w0, lowPairs(s, t));
-    a1 = dot.add(a1, w1, highPairs(s, t));
-    s = v128.load(at, 16);
-    t = v128.load(other, 16);
-    a2 = dot.add(a2, w2, lowPairs(s, t));
-    a3 = dot.add(a3, w3, highPairs(s, t));
-    at = load<u32>(q) + offset;
-    other = load<u32>(q, 4) + offset;
-    s = v128.load(at);
-    t = v128.load(other);
-    b0 = dot.add(b0, w0, lowPairs(s, t));
-    b1 = dot.add(b1, w1, highPairs(s, t));
-    s = v128.load(at, 16);
-    t = v128.load(other, 16);
-    b2 = dot.add(b2, w2, lowPairs(s, t));
-    b3 = dot.add(b3, w3, highPairs(s, t));
-    p += 8;
-    q += 8;
-    w += 64;
-  }
-  v128.store(to, a0);
-  v128.store(to, a1, 16);
-  v128.store(to, a2, 32);
-  v128.store(to, a3, 48);
-  v128.store(next, b0);
-  v128.store(next, b1, 16);
-  v128.store(next, b2, 32);
-  v128.store(next, b3, 48);
+  storeSums(to, a0, a1);
+  storeSums(to + 32, a2, a3);
+  storeSums(next, b0, b1);
+  storeSums(next + 32, b2, b3);
 }

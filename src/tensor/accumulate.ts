@@ -8,6 +8,8 @@ import { checkOperand } from "./operand.ts";
 import type { PreparedWeight } from "./prepare.ts";
 import type { QTensor } from "./tensor.ts";
 
+const KEYS = [...PLACEMENT_KEYS, ...NARROW_KEYS];
+
 /**
  * Sums of (x - x.zero)(w - w.zero) in integers, row-major.
  * @param x int8, uint8 or int16, one scale and zero: [..., m, k], or an image [n, h, w, c]
@@ -24,7 +26,7 @@ export function accumulate(
   w: QTensor | PreparedWeight,
   options?: Placement | NarrowOptions,
 ): Int32Array | BigInt64Array | NarrowSums {
-  checkOptions(options, [...PLACEMENT_KEYS, ...NARROW_KEYS], "accumulate");
+  checkOptions(options, KEYS, "accumulate");
   if (options && NARROW_KEYS.some((key) => key in options)) {
     return accumulateNarrow(x, w as QTensor, options as NarrowOptions);
   }

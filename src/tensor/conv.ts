@@ -36,6 +36,7 @@ export interface ConvTransposeOptions extends ConvOptions {
 export const PLACEMENT_KEYS = ["strides", "pads", "dilations", "groups"] as const;
 
 const KEYS = [...PLACEMENT_KEYS, ...PRODUCT_KEYS];
+const TRANSPOSE_KEYS = [...KEYS, "outputPads"];
 
 /** Integers not less than what they are by default. */
 function extentsOf(value: unknown, count: number, fallback: number, name: string): number[] {
@@ -152,7 +153,7 @@ export function conv1d(x: QTensor, w: QTensor | PreparedWeight, options: ConvOpt
  * @returns shape [n, oh, ow, o]; oh = (h - 1) stride + dilation (kh - 1) + 1 + outputPad - top - bottom
  */
 export function convTranspose2d(x: QTensor, w: QTensor | PreparedWeight, options: ConvTransposeOptions): QTensor {
-  const { outputPads, ...rest } = checkOptions(options, [...KEYS, "outputPads"], "convTranspose2d");
+  const { outputPads, ...rest } = checkOptions(options, TRANSPOSE_KEYS, "convTranspose2d");
   return run(x, w, rest, 2, extentsOf(outputPads, 2, 0, "outputPads") as unknown as Pair);
 }
 

@@ -7,7 +7,15 @@ import { type Output, writeRescale } from "./multipliers.ts";
 import { CODE_CONSTANTS, type Operand } from "./operand.ts";
 import type { PackedWeight } from "./prepare.ts";
 import { codeArray } from "./tensor.ts";
-import { depthwiseTaps, isDepthwise, type Packing, panelBytes, preferredPacking, signedZeros } from "./weight.ts";
+import {
+  byColumns,
+  depthwiseTaps,
+  isDepthwise,
+  type Packing,
+  panelBytes,
+  preferredPacking,
+  signedZeros,
+} from "./weight.ts";
 
 /** Two extents: height and width. */
 export type Pair = readonly [height: number, width: number];
@@ -253,7 +261,8 @@ function runDepthwise(product: Product, packing: "depthwise-bytes" | "depthwise-
   const multiplier = columns / groups;
   const block = max(2, min(GROUP, floor(BLOCK_BYTES / 4 / (wholeColumns * 4)) * 2));
   const patches = writePatches(product, at.source, 0, 0, 0);
-  const kind = [taps, kernels[CODE_CONSTANTS[x.type]].value, tapGroups, multiplier, columns, w.at(packing)];
+  const tapWords = [taps, kernels[CODE_CONSTANTS[x.type]].value, tapGroups, +byColumns(w.weight, packing)];
+  const kind = [...tapWords, multiplier, columns, w.at(packing)];
   const pointers = arena.reserve(block * ceil((tapGroups * taps * 4) / 16) * 16);
   const patch = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns * x.bytes);
   const sums = arena.reserve(block * wholeColumns * 4);

@@ -110,10 +110,13 @@ export function panelBytes(w: Weight, packing: "bytes" | "words"): number {
   return Math.ceil(w.columns / w.groups / 8) * steps * 32;
 }
 
-/** Whether a depthwise kernel is packed by its columns: the most frequent one is, 3 x 3 with an output a channel. */
-function hasColumns({ shape, columns, groups }: Weight): boolean {
+/**
+ * Whether groups of taps are columns of the kernel: of the most frequent one, 3 x 3 with an output a channel, in bytes (depthwise.ts).
+ */
+export function byColumns({ shape, columns, groups }: Weight, packing: Packing): boolean {
   const [height, width] = shape.slice(-3);
-  return height === 3 && width === 3 && shape.length === 4 && columns === groups;
+  const isSquare = height === 3 && width === 3 && shape.length === 4;
+  return packing === "depthwise-bytes" && isSquare && columns === groups;
 }
 
 /** Bytes of a weight's packed form. */
@@ -128,7 +131,7 @@ export function pack({ kernels: k, arena }: Engine, w: Weight, packing: Packing,
     const from = arena.copy(w.bytes);
     const zeros = arena.copy(w.zero);
     if (packing !== "bytes" && packing !== "words") {
-      const lines = packing === "depthwise-bytes" && hasColumns(w) ? 3 : 0;
+      const lines = byColumns(w, packing) ? 3 : 0;
       const taps = DEPTHWISE_TAPS[packing];
       k.pack_i8_depthwise(from, zeros, to, w.columns, w.length, taps, lines, maskOf(w), +w.signed);
       return;

@@ -225,6 +225,7 @@ testKernel("depthwise_rows equals the oracle, however the rows are split", (benc
         2,
         b.k.CODES_I8.value,
         5,
+        0,
         multiplier,
         columns,
         weights,
