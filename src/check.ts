@@ -45,8 +45,8 @@ export function memoryError(bytes: number, used: number): RangeError {
 }
 
 /** The error of something that was disposed and is used. */
-export function disposedError(name: string): TypeError {
-  return new TypeError(`"${name}" expected a prepared weight that is in memory, got one that was disposed`);
+export function disposedError(name: string, what = "a prepared weight"): TypeError {
+  return new TypeError(`"${name}" expected ${what} that is in memory, got one that was disposed`);
 }
 
 /** The error of a combination of options. */
@@ -295,4 +295,42 @@ function flags({ finite, infinity, negativeZero }: CustomFloat) {
 /** The format as a caller wrote it, for plain data: a name stays a name. */
 export function formatOf(format: Format): Format {
   return typeof format === "string" ? format : { ...format };
+}
+
+/** What is wrong with a model, and the node that it is wrong with, where it is one. */
+export class ModelError extends Error {
+  override readonly name = "ModelError";
+  /** The node's name, or its first output where it has none. */
+  readonly node: string | undefined;
+  /** The node's operator. */
+  readonly op: string | undefined;
+
+  constructor(message: string, node?: string, op?: string) {
+    super(message);
+    this.node = node;
+    this.op = op;
+  }
+}
+
+/** `model: text`. */
+export function modelError(text: string): ModelError {
+  return new ModelError(`model: ${text}`);
+}
+
+/** A node as errors tell of it. */
+interface NamedNode {
+  readonly name: string;
+  readonly op: string;
+  readonly outputs: readonly string[];
+}
+
+/** `node "name" (Op): text`. */
+export function nodeError(node: NamedNode, text: string): ModelError {
+  const name = node.name || node.outputs[0] || "";
+  return new ModelError(`node "${name}" (${node.op}): ${text}`, name, node.op);
+}
+
+/** `node "name" (Op): "what" expected wanted, got value`. */
+export function nodeRangeError(node: NamedNode, what: string, wanted: string, value: unknown): ModelError {
+  return nodeError(node, `"${what}" expected ${wanted}, got ${describe(value)}`);
 }

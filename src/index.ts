@@ -1,6 +1,12 @@
 // The public names.
 
+export { ModelError } from "./check.ts";
 export type { CodeArray, CustomFloat, Format, FormatName } from "./formats.ts";
+export type { Attribute, Constant, Extent, Graph, Model, Node, OpaqueConstant, Value } from "./model/graph.ts";
+export type { Feeds } from "./runtime/feeds.ts";
+export type { Observe } from "./runtime/plan.ts";
+export { type RunOptions, run } from "./runtime/run.ts";
+export { Session, type SessionOptions } from "./runtime/session.ts";
 export { accumulate } from "./tensor/accumulate.ts";
 export { accumulatorBits, type CodesOf, type WeightsOf } from "./tensor/accumulator.ts";
 export { type ActivateOptions, type Activation, activate } from "./tensor/activate.ts";
@@ -63,5 +69,5 @@ export {
 export { type ResizeOptions, resize } from "./tensor/resize.ts";
 export type { Arithmetic, Clamp, ResultOptions } from "./tensor/result.ts";
 export { logSoftmax, type SoftmaxOptions, softmax } from "./tensor/softmax.ts";
-export type { FloatTensor, QTensor, Tensor } from "./tensor/tensor.ts";
+export type { FloatTensor, QTensor, Tensor, TensorArray } from "./tensor/tensor.ts";
 export { ready, type Tier, tier, useTier } from "./wasm/kernels.ts";

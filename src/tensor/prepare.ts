@@ -80,7 +80,7 @@ function release({ heap, taken }: Blocks): void {
 const forgotten = new FinalizationRegistry(release);
 
 /** The symbol of `using`, where the host has none as TypeScript and its kin make it. */
-const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
+export const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 
 /**
  * A weight that was packed once and stays in wasm memory: takes the place of `w` in {@link matmul}, {@link conv2d} and their

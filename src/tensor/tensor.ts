@@ -16,7 +16,9 @@ import {
   codeType,
   element,
   type FloatFormat,
+  FORMATS,
   type Format,
+  type FormatName,
   type FormatRow,
   type IntegerFormat,
 } from "../formats.ts";
@@ -24,12 +26,15 @@ import { type CodeRange, codeRange } from "../quantizer.ts";
 import { type Grain, grainOf } from "./grain.ts";
 import { sizeOf } from "./shape.ts";
 
+/** The arrays that tensors' data are in: numbers in the array of their format, bools in a Uint8Array, other codes by their width. */
+export type TensorArray = CodeArray | Float32Array | Float64Array | BigInt64Array | BigUint64Array;
+
 /** An array of numbers with a shape. Plain data: structuredClone and postMessage take it. */
 export interface Tensor {
   readonly format: Format;
   readonly shape: readonly number[];
   /** Row-major. Codes of less than 8 bits are packed, low bits first, with no gap between rows. */
-  readonly data: CodeArray;
+  readonly data: TensorArray;
 }
 
 /** A tensor of float32 numbers. */
@@ -42,6 +47,7 @@ export interface FloatTensor {
 
 /** A quantized tensor: x = scale (code - zero), times `tensorScale` where there is one. */
 export interface QTensor extends Tensor {
+  readonly data: CodeArray;
   /** One per tensor, per index of `axis`, or per block: then of the shape with its last extent (or `axis`) divided. */
   readonly scale: Float32Array;
   /** As many as scales; 0 in float formats. */
@@ -65,15 +71,33 @@ export type CodeFormat = IntegerFormat | FloatFormat;
 
 const ARRAYS = { i8: Int8Array, u8: Uint8Array, i16: Int16Array, u16: Uint16Array, i32: Int32Array, u32: Uint32Array };
 
-/** A class of code arrays: of a length, or of a part of a buffer. */
-interface CodeArrayClass {
-  new (length: number): CodeArray;
-  new (buffer: ArrayBufferLike, at: number, length: number): CodeArray;
+/** A class of arrays: of a length, or of a part of a buffer. */
+interface ArrayClass<A> {
+  new (length: number): A;
+  new (buffer: ArrayBufferLike, at: number, length: number): A;
+  readonly BYTES_PER_ELEMENT: number;
 }
 
 /** The array class that holds one code of a format a place. */
-export function codeArray(format: CodeFormat): CodeArrayClass {
+export function codeArray(format: CodeFormat): ArrayClass<CodeArray> {
   return ARRAYS[codeType(format)];
+}
+
+const NUMBER_ARRAYS: Partial<Record<FormatName, ArrayClass<TensorArray>>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+};
+
+/** The array class of a tensor's data. */
+export function tensorArray(format: FormatName): ArrayClass<TensorArray> {
+  return NUMBER_ARRAYS[format] ?? ARRAYS[codeType(FORMATS.get(format) as CodeFormat)];
+}
+
+/** Elements of a tensor's array for so many values: packed below 8 bits. */
+export function storedLength(format: FormatName, values: number): number {
+  return Math.ceil((values * Math.min((FORMATS.get(format) as CodeFormat).bits, 8)) / 8);
 }
 
 /** Bytes of one code in memory. */

@@ -1,0 +1,70 @@
+// What follows from constants alone, computed once.
+
+import type { FormatName } from "../formats.ts";
+import { evaluate } from "./evaluate.ts";
+import {
+  type Constant,
+  constantOf,
+  inOrder,
+  type Model,
+  type Node,
+  versionOf,
+  withGraph,
+  withoutUnused,
+} from "./graph.ts";
+import { bytesOf, type Known, type Operator, type Site } from "./operator.ts";
+import { operatorOf } from "./ops/index.ts";
+
+/** Bytes that a model may grow by where a node is folded. */
+const MOST_GROWTH = 1 << 16;
+
+type Constants = Map<string, Constant>;
+
+/** A node all of whose inputs are constants; undefined if they are not, or if there is no row for it. */
+function siteOf(model: Model, constants: Constants, node: Node): Site | undefined {
+  const known = (name: string): Known | undefined => {
+    const value = constants.get(name);
+    return value && { format: value.format, shape: value.shape, value };
+  };
+  const inputs = node.inputs.map(known);
+  if (inputs.some((input, i) => !input && node.inputs[i] !== "")) return undefined;
+  return { node, version: versionOf(model, node), inputs };
+}
+
+/** Whether folding a node is worth it: codes stay codes, and results are not much larger than what they are made of. */
+function isWorthwhile(operator: Operator, site: Site): boolean {
+  if (site.node.op === "DequantizeLinear") return false;
+  const bytes = (values: readonly (Known | undefined)[]) =>
+    values.reduce((sum, each) => sum + (each ? bytesOf(each) : 0), 0);
+  return bytes(operator.infer(site)) <= bytes(site.inputs) + MOST_GROWTH;
+}
+
+/** The outputs of a node that can be folded. */
+function folded(model: Model, constants: Constants, node: Node): Constant[] | undefined {
+  const operator = operatorOf(node);
+  const site = operator && siteOf(model, constants, node);
+  if (!site || !isWorthwhile(operator, site)) return undefined;
+  return evaluate(operator, site).map((value) => ({ ...value, format: value.format as FormatName }));
+}
+
+/** The same model with constants in the place of nodes that are made of constants only. */
+export function foldConstants(model: Model): Model {
+  const { graph } = model;
+  const constants: Constants = new Map();
+  for (const name of graph.constants.keys()) {
+    const value = constantOf(graph, name);
+    if (value) constants.set(name, value);
+  }
+  const made = new Map(graph.constants);
+  const nodes = inOrder(graph).filter((node) => {
+    const values = folded(model, constants, node);
+    values?.forEach((value, i) => {
+      const name = node.outputs[i];
+      if (!name) return;
+      constants.set(name, value);
+      made.set(name, value);
+    });
+    return !values;
+  });
+  return nodes.length === graph.nodes.length ? model : withoutUnused(withGraph(model, { nodes, constants: made }));
+}

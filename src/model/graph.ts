@@ -1,0 +1,229 @@
+// What a model is: plain data, in ONNX's words. A graph of nodes that take and give named values, each given once.
+
+import { modelError, nodeError } from "../check.ts";
+import type { FormatName } from "../formats.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** The extent of an axis: a number, the name of one that is known only when the model runs, or "" for one without a name. */
+export type Extent = number | string;
+
+/** What is said of a value. */
+export interface Value {
+  readonly name: string;
+  /** Absent: not said, or no tensor of numbers (`extra` has its type then). */
+  readonly format?: FormatName;
+  /** Absent: not said. */
+  readonly shape?: readonly Extent[];
+  /** Fields of the file that octavo has no use for, as they were. */
+  readonly extra?: Uint8Array;
+}
+
+/** A constant: a tensor. */
+export interface Constant extends Tensor {
+  readonly format: FormatName;
+  /** As in {@link Value}. */
+  readonly extra?: Uint8Array;
+}
+
+/** A constant of a type that octavo has no format for (strings, complex numbers): as it is in the file. */
+export interface OpaqueConstant {
+  readonly opaque: Uint8Array;
+}
+
+/** An attribute of a node. Integers are of 64 bits. */
+export type Attribute =
+  | { readonly kind: "int"; readonly value: bigint }
+  | { readonly kind: "ints"; readonly value: readonly bigint[] }
+  | { readonly kind: "float"; readonly value: number }
+  | { readonly kind: "floats"; readonly value: readonly number[] }
+  | { readonly kind: "string"; readonly value: string }
+  | { readonly kind: "strings"; readonly value: readonly string[] }
+  | { readonly kind: "tensor"; readonly value: Constant | OpaqueConstant }
+  | { readonly kind: "graph"; readonly value: Graph }
+  | { readonly kind: "graphs"; readonly value: readonly Graph[] }
+  /** Anything else, as it is in the file. */
+  | { readonly kind: "other"; readonly value: Uint8Array };
+
+/** An operator at work. */
+export interface Node {
+  /** May be empty. */
+  readonly name: string;
+  readonly op: string;
+  /** "" is ONNX's own. */
+  readonly domain: string;
+  /** Names of values; "" for one that is left out. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: ReadonlyMap<string, Attribute>;
+  /** As in {@link Value}. */
+  readonly extra?: Uint8Array;
+}
+
+/** Nodes between inputs and outputs. */
+export interface Graph {
+  readonly name: string;
+  /** In any order that no value is taken in before it is given, as ONNX has it. */
+  readonly nodes: readonly Node[];
+  /** May name constants: these are what the input is by default. */
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** What is said of other values. */
+  readonly values: readonly Value[];
+  readonly constants: ReadonlyMap<string, Constant | OpaqueConstant>;
+  /** As in {@link Value}. */
+  readonly extra?: Uint8Array;
+}
+
+/** A model. Plain data: structuredClone and postMessage take it. */
+export interface Model {
+  readonly graph: Graph;
+  /** Versions of the operator sets, by domain; "" is ONNX's own. */
+  readonly opsets: ReadonlyMap<string, number>;
+  /** Version of the file format. */
+  readonly ir: number;
+  readonly metadata: ReadonlyMap<string, string>;
+  /** As in {@link Value}. */
+  readonly extra?: Uint8Array;
+}
+
+/** A model with another graph. */
+export function withGraph(model: Model, graph: Partial<Graph>): Model {
+  return { ...model, graph: { ...model.graph, ...graph } };
+}
+
+/** The version of the operator set that a node is of; 1 where the model does not say. */
+export function versionOf(model: Model, node: Node): number {
+  return model.opsets.get(node.domain) ?? 1;
+}
+
+/** A constant that is a tensor of numbers; undefined if the name is no constant's. */
+export function constantOf(graph: Graph, name: string): Constant | undefined {
+  const constant = graph.constants.get(name);
+  return constant && "data" in constant ? constant : undefined;
+}
+
+/** The inputs that have to be fed: those that are no constants. */
+export function feedsOf(graph: Graph): readonly Value[] {
+  return graph.inputs.filter(({ name }) => !graph.constants.has(name));
+}
+
+function graphsOf(attribute: Attribute): readonly Graph[] {
+  if (attribute.kind === "graph") return [attribute.value];
+  return attribute.kind === "graphs" ? attribute.value : [];
+}
+
+/** Names of what the subgraphs of a node take from around it. */
+function captured(node: Node): string[] {
+  return [...node.attributes.values()].flatMap(graphsOf).flatMap((graph) => {
+    const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.constants.keys()]);
+    for (const { outputs } of graph.nodes) for (const name of outputs) own.add(name);
+    const taken = [...graph.nodes.flatMap(takenBy), ...graph.outputs.map(({ name }) => name)];
+    return taken.filter((name) => !own.has(name));
+  });
+}
+
+/** Names of the values that a node takes, those of its subgraphs included. */
+export function takenBy(node: Node): string[] {
+  return [...node.inputs.filter(Boolean), ...captured(node)];
+}
+
+/** How often each value is taken, by nodes and as an output of the graph. */
+export function usesOf(graph: Graph): Map<string, number> {
+  const uses = new Map<string, number>();
+  const taken = [...graph.nodes.flatMap(takenBy), ...graph.outputs.map(({ name }) => name)];
+  for (const name of taken) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return uses;
+}
+
+/** Names of values that are there before any node runs. */
+function given(graph: Graph): Set<string> {
+  return new Set([...graph.inputs.map(({ name }) => name), ...graph.constants.keys()]);
+}
+
+/**
+ * The nodes in an order in which every value is given before it is taken; the file's, where that is one.
+ * @throws ModelError if a value is given twice, never, or only by nodes in a cycle
+ */
+export function inOrder(graph: Graph): Node[] {
+  const makers = makersOf(graph);
+  const waiting = new Set<Node>();
+  const order = new Set<Node>();
+  const known = given(graph);
+  for (const root of graph.nodes) visit(root);
+  for (const { name } of graph.outputs) {
+    if (!known.has(name) && !makers.has(name)) throw modelError(`no node gives the output "${name}"`);
+  }
+  return [...order];
+
+  /** Nodes that a node needs first, then the node; without recursion, for graphs are as deep as they are long. */
+  function visit(root: Node): void {
+    const stack = [root];
+    while (stack.length > 0) {
+      const node = stack.at(-1) as Node;
+      const next = order.has(node) ? undefined : firstNeeded(node);
+      if (next) {
+        waiting.add(node);
+        if (waiting.has(next)) throw nodeError(next, "takes what it gives: the graph has a cycle");
+        stack.push(next);
+      } else {
+        order.add(node);
+        waiting.delete(node);
+        stack.pop();
+      }
+    }
+  }
+
+  function firstNeeded(node: Node): Node | undefined {
+    for (const name of takenBy(node)) {
+      const maker = makers.get(name);
+      if (!maker && !known.has(name)) throw nodeError(node, `takes "${name}", which nothing gives`);
+      if (maker && !order.has(maker)) return maker;
+    }
+    return undefined;
+  }
+}
+
+/** The node that gives each value. */
+export function makersOf(graph: Graph): Map<string, Node> {
+  const makers = new Map<string, Node>();
+  const known = given(graph);
+  for (const node of graph.nodes) {
+    for (const name of node.outputs.filter(Boolean)) {
+      if (makers.has(name) || known.has(name)) throw nodeError(node, `gives "${name}", which is there already`);
+      makers.set(name, node);
+    }
+  }
+  return makers;
+}
+
+/** The model without constants that nothing takes, and without what is said of values that are not there. */
+export function withoutUnused(model: Model): Model {
+  const { graph } = model;
+  const uses = usesOf(graph);
+  const kept = new Set([...graph.inputs.map(({ name }) => name), ...uses.keys()]);
+  const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
+  const constants = new Map([...graph.constants].filter(([name]) => kept.has(name)));
+  return withGraph(model, { constants, values: graph.values.filter(({ name }) => made.has(name)) });
+}
+
+/** An attribute's value as a literal has it: numbers are floats, bigints integers. */
+type Literal = bigint | number | string | readonly bigint[] | Constant;
+
+function attributeOf(value: Literal): Attribute {
+  if (typeof value === "bigint") return { kind: "int", value };
+  if (typeof value === "number") return { kind: "float", value };
+  if (typeof value === "string") return { kind: "string", value };
+  return "data" in value ? { kind: "tensor", value } : { kind: "ints", value };
+}
+
+/** A node made here. */
+export function makeNode(
+  op: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: Readonly<Record<string, Literal>> = {},
+  domain = "",
+): Node {
+  const entries = Object.entries(attributes).map(([name, value]) => [name, attributeOf(value)] as const);
+  return { name: outputs[0] ?? "", op, domain, inputs, outputs, attributes: new Map(entries) };
+}

@@ -1,0 +1,119 @@
+// What is known of every value before a model runs: shapes by the operators' rules, and values where all that they are made of is
+// known.
+
+import { modelError, nodeError } from "../check.ts";
+import type { FormatName } from "../formats.ts";
+import { evaluate } from "./evaluate.ts";
+import { constantOf, inOrder, type Model, type Node, versionOf } from "./graph.ts";
+import type { Known, Operator, Site } from "./operator.ts";
+import { operatorOf } from "./ops/index.ts";
+
+/** A node that is left to run. */
+export interface Step {
+  readonly operator: Operator;
+  readonly site: Site;
+  /** What is known of its outputs; undefined where nobody asks for one. */
+  readonly outputs: readonly (Known | undefined)[];
+}
+
+/** What is known of a model's values. */
+export interface Inference {
+  readonly known: ReadonlyMap<string, Known>;
+  /** The nodes whose outputs are not known beforehand, in order. */
+  readonly steps: readonly Step[];
+  /** Graph inputs whose values have to be known before the rest can be inferred; none: all is inferred. */
+  readonly wanted: ReadonlySet<string>;
+}
+
+/** Operators of a model that octavo cannot run, with their nodes: a line each, the domain in front where it is not ONNX's. */
+export function unsupported(model: Model): Map<string, Node[]> {
+  const found = new Map<string, Node[]>();
+  for (const node of model.graph.nodes) {
+    if (operatorOf(node)) continue;
+    const name = node.domain ? `${node.domain}:${node.op}` : node.op;
+    found.set(name, [...(found.get(name) ?? []), node]);
+  }
+  return found;
+}
+
+/** @throws ModelError that names all operators octavo cannot run, with counts */
+export function checkSupported(model: Model): void {
+  const found = unsupported(model);
+  if (found.size === 0) return;
+  const list = Array.from(found, ([name, nodes]) => `${name} (${nodes.length})`).join(", ");
+  throw modelError(`operators that octavo cannot run: ${list}`);
+}
+
+/** The graph inputs that values depend on. */
+type Sources = Map<string, ReadonlySet<string>>;
+
+/** What the walk over a model's nodes gathers. */
+interface Walk {
+  readonly model: Model;
+  readonly known: Map<string, Known>;
+  readonly sources: Sources;
+  readonly steps: Step[];
+}
+
+function siteOf({ model, known }: Walk, node: Node): Site {
+  const inputs = node.inputs.map((name) => {
+    if (name === "") return undefined;
+    const found = known.get(name);
+    if (!found) throw nodeError(node, `takes "${name}", a constant of a type that octavo does not compute with`);
+    return found;
+  });
+  return { node, version: versionOf(model, node), inputs };
+}
+
+/** Inputs whose values the operator wants and nobody knows yet. */
+function missingValues({ values = [] }: Operator, { node, inputs }: Site): string[] {
+  return values.filter((i) => inputs[i] && !inputs[i].value).map((i) => node.inputs[i] as string);
+}
+
+const isKnown = ({ inputs }: Site) => inputs.every((input) => input === undefined || input.value !== undefined);
+
+/** Infers a node's outputs; gives the names of the inputs that have to be known first. */
+function step(walk: Walk, node: Node): string[] {
+  const operator = operatorOf(node) as Operator;
+  const site = siteOf(walk, node);
+  const missing = missingValues(operator, site);
+  if (missing.length > 0) return missing;
+  const whole = isKnown(site);
+  const inferred: Known[] = whole
+    ? evaluate(operator, site).map((value) => ({ format: value.format as FormatName, shape: value.shape, value }))
+    : operator.infer(site);
+  const outputs = node.outputs.map((name, i) => {
+    if (name === "") return undefined;
+    if (!inferred[i]) throw nodeError(node, `gives ${node.outputs.length} outputs, expected ${inferred.length}`);
+    walk.known.set(name, inferred[i]);
+    return inferred[i];
+  });
+  const sources = new Set(node.inputs.flatMap((name) => [...(walk.sources.get(name) ?? [])]));
+  for (const name of node.outputs) walk.sources.set(name, sources);
+  if (!whole) walk.steps.push({ operator, site, outputs });
+  return [];
+}
+
+/**
+ * Infers all that follows from what is known of the graph's inputs.
+ * @param feeds what is known of the inputs that are fed; an input that is a constant may be left out
+ * @throws ModelError where shapes contradict each other, or operators are not supported
+ */
+export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inference {
+  checkSupported(model);
+  const known = new Map<string, Known>();
+  for (const name of model.graph.constants.keys()) {
+    const value = constantOf(model.graph, name);
+    if (value) known.set(name, { format: value.format, shape: value.shape, value });
+  }
+  for (const [name, each] of feeds) known.set(name, each);
+  const sources: Sources = new Map(Array.from(feeds.keys(), (name) => [name, new Set([name])]));
+  const walk: Walk = { model, known, sources, steps: [] };
+  for (const node of inOrder(model.graph)) {
+    const missing = step(walk, node);
+    if (missing.length === 0) continue;
+    const wanted = new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])]));
+    return { known, steps: walk.steps, wanted };
+  }
+  return { known, steps: walk.steps, wanted: new Set() };
+}

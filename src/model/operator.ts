@@ -1,0 +1,71 @@
+// What an operator is: one row, with a rule for the shapes of its outputs and a way to compute them in wasm memory.
+
+import type { FormatName } from "../formats.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import { storedLength, type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
+import type { Node } from "./graph.ts";
+import type { Store } from "./store.ts";
+
+/** What is known of a value before a model runs; with `value`, all of it. */
+export interface Known {
+  readonly format: FormatName;
+  readonly shape: readonly number[];
+  readonly value?: Tensor | undefined;
+}
+
+/** A node and what is known of its inputs. */
+export interface Site<I extends Known = Known> {
+  readonly node: Node;
+  /** The version of the operator set. */
+  readonly version: number;
+  /** undefined: left out. */
+  readonly inputs: readonly (I | undefined)[];
+}
+
+/** Where a value is while a plan runs. */
+export interface Place extends Known {
+  /** Pointer to its data, row-major, packed below 8 bits. It stays the same as long as the plan does. */
+  readonly at: number;
+}
+
+/** A node whose values have places. */
+export interface Call extends Site<Place> {
+  /** undefined: nobody asks for it. */
+  readonly outputs: readonly (Place | undefined)[];
+  readonly store: Store;
+}
+
+/** A row of the table of operators. */
+export interface Operator {
+  /** Inputs whose values, not only shapes, have to be known before the node can run. */
+  readonly values?: readonly number[];
+  /** Whether the first output is the first input's data with another shape: they share their place. */
+  readonly alias?: boolean;
+  /**
+   * Formats and shapes of the outputs, as many as the node may have.
+   * @throws ModelError where inputs or attributes do not fit
+   */
+  infer(site: Site): Known[];
+  /** Prepares what can be before the inputs are there (packs constants); returns what computes the outputs from them. */
+  compile(call: Call): () => void;
+}
+
+/** How many values there are. */
+export function lengthOf({ shape }: Known): number {
+  return sizeOf(shape);
+}
+
+/** Bytes of a value's data. */
+export function bytesOf({ format, shape }: Known): number {
+  return storedLength(format, sizeOf(shape)) * tensorArray(format).BYTES_PER_ELEMENT;
+}
+
+/** The data at a place; good until memory is taken. */
+export function viewOf({ store }: Call, place: Place): TensorArray {
+  return store.view(place, place.at);
+}
+
+/** A copy of what is at a place. */
+export function readOf(call: Call, place: Place): Tensor {
+  return { format: place.format, shape: place.shape, data: viewOf(call, place).slice() };
+}

@@ -1,0 +1,39 @@
+// What operators' rules ask of their inputs.
+
+import { nodeError } from "../check.ts";
+import type { FormatName } from "../formats.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Known, Site } from "./operator.ts";
+
+/** An input that has to be there. */
+export function input<I extends Known>(site: Site<I>, i: number): I {
+  const found = site.inputs[i];
+  if (!found) throw nodeError(site.node, `expected input ${i}, got ${site.inputs.length} inputs`);
+  return found;
+}
+
+/** Fails unless an input, where it is there, is of one of some formats. */
+export function checkFormats(site: Site, i: number, formats: readonly FormatName[]): void {
+  const found = site.inputs[i];
+  if (found && !formats.includes(found.format)) {
+    throw nodeError(site.node, `input ${i} expected ${formats.join(" or ")}, got ${found.format}`);
+  }
+}
+
+/** An axis, counted from the end where it is negative. */
+export function axisOf(site: Site, axis: number, rank: number): number {
+  const at = axis < 0 ? axis + rank : axis;
+  if (Number.isInteger(at) && at >= 0 && at < rank) return at;
+  throw nodeError(site.node, `"axis" expected ${-rank}..${rank - 1}, got ${axis}`);
+}
+
+/** A known input's value as it is; undefined where the input is left out. For inputs that the row lists in `values`. */
+export function knownValue(site: Site, i: number): Tensor | undefined {
+  return site.inputs[i]?.value;
+}
+
+/** A known input's numbers; undefined where the input is left out. Integers beyond 2^53 are rounded. */
+export function numbersOf(site: Site, i: number): number[] | undefined {
+  const value = knownValue(site, i);
+  return value && Array.from(value.data as ArrayLike<number | bigint>, Number);
+}

@@ -1,0 +1,62 @@
+// What a running model keeps in wasm memory beside its values: constants, their packed forms, the words of kernels.
+
+import type { FormatName } from "../formats.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import type { Tensor, TensorArray } from "../tensor/tensor.ts";
+import { storedLength, tensorArray } from "../tensor/tensor.ts";
+import { type Engine, engine } from "../wasm/kernels.ts";
+
+/** What has memory of its own to give back. */
+interface Owned {
+  dispose(): void;
+}
+
+/** Memory that lasts until `dispose`. */
+export class Store {
+  readonly engine: Engine = engine();
+  private readonly blocks: { at: number; bytes: number }[] = [];
+  private readonly owned: Owned[] = [];
+  private readonly made = new Map<Tensor, Map<string, unknown>>();
+
+  /** Takes memory; its content is undefined. */
+  keep(bytes: number): number {
+    const at = this.engine.heap.take(bytes);
+    this.blocks.push({ at, bytes });
+    return at;
+  }
+
+  /** Disposes of something together with itself. */
+  own<T extends Owned>(thing: T): T {
+    this.owned.push(thing);
+    return thing;
+  }
+
+  /** What is made of a constant, made once: every plan that shares the store shares it. */
+  once<T>(constant: Tensor, what: string, make: () => T): T {
+    const forms = this.made.get(constant) ?? new Map<string, unknown>();
+    this.made.set(constant, forms);
+    if (!forms.has(what)) forms.set(what, make());
+    return forms.get(what) as T;
+  }
+
+  /** Pointer to a constant's data. */
+  at(constant: Tensor): number {
+    return this.once(constant, "data", () => {
+      const at = this.keep(constant.data.byteLength);
+      this.engine.arena.write(at, constant.data);
+      return at;
+    });
+  }
+
+  /** The data of a value at a pointer; good until memory is taken. */
+  view({ format, shape }: { format: FormatName; shape: readonly number[] }, at: number): TensorArray {
+    return this.engine.arena.view(tensorArray(format), at, storedLength(format, sizeOf(shape)));
+  }
+
+  /** Gives everything back. */
+  dispose(): void {
+    for (const each of this.owned.splice(0)) each.dispose();
+    for (const { at, bytes } of this.blocks.splice(0)) this.engine.heap.give(at, bytes);
+    this.made.clear();
+  }
+}

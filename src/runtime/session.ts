@@ -1,0 +1,136 @@
+// A model that stays in wasm memory, planned for the shapes it is fed.
+
+import { checkOptions, disposedError, modelError } from "../check.ts";
+import type { FormatName } from "../formats.ts";
+import { feedsOf, type Model, type Value } from "../model/graph.ts";
+import { checkSupported, infer } from "../model/infer.ts";
+import type { Known } from "../model/operator.ts";
+import { Store } from "../model/store.ts";
+import { optimize } from "../passes/optimize.ts";
+import { DISPOSE } from "../tensor/prepare.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { checkFeeds, type Feeds } from "./feeds.ts";
+import { type Observe, type Plan, plan } from "./plan.ts";
+
+/** Options of a {@link Session}. */
+export interface SessionOptions {
+  /** Whether the passes run that leave outputs the same within rounding (batch norms folded, activations fused); default true. */
+  readonly optimize?: boolean;
+}
+
+export const SESSION_KEYS = ["optimize"];
+
+/** Plans that a session keeps: of the shapes it was fed last. */
+const MOST_PLANS = 4;
+
+/** A plan and what it is for. */
+interface Planned {
+  readonly plan: Plan;
+  /** Format and shape of every input; with a value, the plan is for that value only. */
+  readonly inputs: ReadonlyMap<string, Known>;
+}
+
+/** What a session owns. */
+interface Content {
+  readonly model: Model;
+  readonly store: Store;
+  readonly plans: Planned[];
+}
+
+const contents = new WeakMap<Session, Content>();
+
+function release({ plans, store }: Content): void {
+  for (const { plan } of plans.splice(0)) plan.dispose();
+  store.dispose();
+}
+
+/** Gives back what was never disposed, once it is garbage. */
+const forgotten = new FinalizationRegistry(release);
+
+function isSame(a: ArrayLike<number | bigint>, b: ArrayLike<number | bigint>): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Whether a plan runs these feeds. */
+function suits({ inputs }: Planned, feeds: ReadonlyMap<string, Tensor>): boolean {
+  return Array.from(feeds).every(([name, { shape, data }]) => {
+    const input = inputs.get(name);
+    return input && isSame(input.shape, shape) && (!input.value || isSame(input.value.data, data));
+  });
+}
+
+/** Plans for feeds; inputs that shapes depend on are known by their values. */
+function planFor({ model, store }: Content, feeds: ReadonlyMap<string, Tensor>): Planned {
+  const byValue = new Set<string>();
+  for (;;) {
+    const inputs = new Map<string, Known>();
+    for (const [name, { format, shape, data }] of feeds) {
+      const value = byValue.has(name) ? { format, shape, data: data.slice() } : undefined;
+      inputs.set(name, { format: format as FormatName, shape: shape.slice(), value });
+    }
+    const inference = infer(model, inputs);
+    if (inference.wanted.size === 0) return { plan: plan(model, inference, store), inputs };
+    for (const name of inference.wanted) byValue.add(name);
+  }
+}
+
+/**
+ * A model that is planned once and run many times: constants stay packed in wasm memory, values have their places in it. `dispose()`
+ * gives the memory back.
+ */
+export class Session {
+  /** The inputs to feed. */
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+
+  /** @throws ModelError for operators that octavo cannot run, all of them named */
+  constructor(model: Model, options?: SessionOptions) {
+    const { optimize: passes = true } = checkOptions(options, SESSION_KEYS, "Session");
+    checkSupported(model);
+    const content = { model: passes ? optimize(model) : model, store: new Store(), plans: [] };
+    this.inputs = feedsOf(model.graph);
+    this.outputs = model.graph.outputs;
+    contents.set(this, content);
+    forgotten.register(this, content, this);
+  }
+
+  /**
+   * Runs the model.
+   * @param feeds tensors, or arrays where the model knows the shape; dynamic extents may differ from run to run
+   * @returns copies of the outputs, by name
+   */
+  run(feeds: Feeds, options?: { readonly observe?: Observe }): Record<string, Tensor> {
+    const { observe } = checkOptions(options, ["observe"], "run");
+    const content = contents.get(this);
+    if (!content) throw disposedError("session", "a session");
+    const tensors = checkFeeds(content.model, feeds);
+    return planOf(content, tensors).run(tensors, observe);
+  }
+
+  /** Gives the memory back. Running afterwards is an error; disposing of it again is none. */
+  dispose(): void {
+    const content = contents.get(this);
+    if (!content) return;
+    contents.delete(this);
+    forgotten.unregister(this);
+    release(content);
+  }
+
+  /** {@link dispose}, for `using`. */
+  [DISPOSE](): void {
+    this.dispose();
+  }
+}
+
+/** The plan for feeds: one of those that are kept, or a new one. */
+function planOf(content: Content, feeds: ReadonlyMap<string, Tensor>): Plan {
+  const { plans } = content;
+  const at = plans.findIndex((each) => suits(each, feeds));
+  const [planned] = at >= 0 ? plans.splice(at, 1) : [planFor(content, feeds)];
+  if (!planned) throw modelError("no plan");
+  plans.unshift(planned);
+  for (const old of plans.splice(MOST_PLANS)) old.plan.dispose();
+  return planned.plan;
+}
