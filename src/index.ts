@@ -2,6 +2,8 @@
 
 export { ModelError } from "./check.ts";
 export type { CodeArray, CustomFloat, Format, FormatName } from "./formats.ts";
+export { type Openable, open, save } from "./host.ts";
+export { readNpy, writeNpy } from "./io/npy.ts";
 export type { Attribute, Constant, Extent, Graph, Model, Node, OpaqueConstant, Value } from "./model/graph.ts";
 export type { Feeds } from "./runtime/feeds.ts";
 export type { Observe } from "./runtime/plan.ts";
