@@ -1,12 +1,12 @@
 // What is known of every value before a model runs: shapes by the operators' rules, and values where all that they are made of is
 // known.
 
-import { modelError, nodeError } from "../check.ts";
+import { ModelError, modelError, nodeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { evaluate } from "./evaluate.ts";
 import { constantOf, inOrder, type Model, type Node, versionOf } from "./graph.ts";
 import type { Known, Operator, Site } from "./operator.ts";
-import { operatorOf } from "./ops/index.ts";
+import { operatorName, operatorOf } from "./ops/index.ts";
 
 /** A node that is left to run. */
 export interface Step {
@@ -30,7 +30,7 @@ export function unsupported(model: Model): Map<string, Node[]> {
   const found = new Map<string, Node[]>();
   for (const node of model.graph.nodes) {
     if (operatorOf(node)) continue;
-    const name = node.domain ? `${node.domain}:${node.op}` : node.op;
+    const name = operatorName(node);
     found.set(name, [...(found.get(name) ?? []), node]);
   }
   return found;
@@ -94,13 +94,7 @@ function step(walk: Walk, node: Node): string[] {
   return [];
 }
 
-/**
- * Infers all that follows from what is known of the graph's inputs.
- * @param feeds what is known of the inputs that are fed; an input that is a constant may be left out
- * @throws ModelError where shapes contradict each other, or operators are not supported
- */
-export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inference {
-  checkSupported(model);
+function begin(model: Model, feeds: ReadonlyMap<string, Known>): Walk {
   const known = new Map<string, Known>();
   for (const name of model.graph.constants.keys()) {
     const value = constantOf(model.graph, name);
@@ -108,12 +102,60 @@ export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inferenc
   }
   for (const [name, each] of feeds) known.set(name, each);
   const sources: Sources = new Map(Array.from(feeds.keys(), (name) => [name, new Set([name])]));
-  const walk: Walk = { model, known, sources, steps: [] };
+  return { model, known, sources, steps: [] };
+}
+
+/**
+ * Infers all that follows from what is known of the graph's inputs.
+ * @param feeds what is known of the inputs that are fed; an input that is a constant may be left out
+ * @throws ModelError where shapes contradict each other, or operators are not supported
+ */
+export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inference {
+  checkSupported(model);
+  const walk = begin(model, feeds);
+  const { known, steps, sources } = walk;
   for (const node of inOrder(model.graph)) {
     const missing = step(walk, node);
     if (missing.length === 0) continue;
-    const wanted = new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])]));
-    return { known, steps: walk.steps, wanted };
+    return { known, steps, wanted: new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])])) };
   }
-  return { known, steps: walk.steps, wanted: new Set() };
+  return { known, steps, wanted: new Set() };
+}
+
+/** Infers a node's outputs; says why where they cannot be inferred. */
+function attempt(walk: Walk, node: Node): string | undefined {
+  if (!operatorOf(node)) return "octavo cannot run this operator";
+  const unknown = node.inputs.filter((name) => name && !walk.known.has(name));
+  if (unknown.length > 0) return `nothing is known of ${unknown.map((name) => `"${name}"`).join(", ")}`;
+  try {
+    const missing = step(walk, node);
+    return missing.length > 0 ? `depends on the values of ${missing.map((name) => `"${name}"`).join(", ")}` : undefined;
+  } catch (error) {
+    if (error instanceof ModelError || error instanceof RangeError) return error.message;
+    throw error;
+  }
+}
+
+/**
+ * As {@link infer}, as far as it goes: outputs of a node that cannot be inferred are what `declared` says of them.
+ * @returns what is known, and why some nodes could not be inferred
+ * @throws ModelError for a cycle, or a value that nothing gives
+ */
+export function inferSome(
+  model: Model,
+  feeds: ReadonlyMap<string, Known>,
+  declared: ReadonlyMap<string, Known>,
+): { known: ReadonlyMap<string, Known>; problems: ReadonlyMap<Node, string> } {
+  const walk = begin(model, feeds);
+  const problems = new Map<Node, string>();
+  for (const node of inOrder(model.graph)) {
+    const problem = attempt(walk, node);
+    if (problem === undefined) continue;
+    problems.set(node, problem);
+    for (const name of node.outputs) {
+      const said = declared.get(name);
+      if (said) walk.known.set(name, said);
+    }
+  }
+  return { known: walk.known, problems };
 }
