@@ -1,10 +1,10 @@
 // What is known of every value before a model runs: shapes by the operators' rules, and values where all that they are made of is
 // known.
 
-import { ModelError, modelError, nodeError } from "../check.ts";
+import { modelError, nodeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { evaluate } from "./evaluate.ts";
-import { constantOf, inOrder, type Model, type Node, versionOf } from "./graph.ts";
+import { constantOf, type Extent, inOrder, type Model, type Node, type Value, versionOf } from "./graph.ts";
 import type { Known, Operator, Site } from "./operator.ts";
 import { operatorName, operatorOf } from "./ops/index.ts";
 
@@ -48,7 +48,7 @@ export function checkSupported(model: Model): void {
 type Sources = Map<string, ReadonlySet<string>>;
 
 /** What the walk over a model's nodes gathers. */
-interface Walk {
+export interface Walk {
   readonly model: Model;
   readonly known: Map<string, Known>;
   readonly sources: Sources;
@@ -73,7 +73,7 @@ function missingValues({ values = [] }: Operator, { node, inputs }: Site): strin
 const isKnown = ({ inputs }: Site) => inputs.every((input) => input === undefined || input.value !== undefined);
 
 /** Infers a node's outputs; gives the names of the inputs that have to be known first. */
-function step(walk: Walk, node: Node): string[] {
+export function step(walk: Walk, node: Node): string[] {
   const operator = operatorOf(node) as Operator;
   const site = siteOf(walk, node);
   const missing = missingValues(operator, site);
@@ -94,7 +94,8 @@ function step(walk: Walk, node: Node): string[] {
   return [];
 }
 
-function begin(model: Model, feeds: ReadonlyMap<string, Known>): Walk {
+/** A walk that has not begun: constants and feeds are known. */
+export function begin(model: Model, feeds: ReadonlyMap<string, Known>): Walk {
   const known = new Map<string, Known>();
   for (const name of model.graph.constants.keys()) {
     const value = constantOf(model.graph, name);
@@ -119,43 +120,19 @@ export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inferenc
     if (missing.length === 0) continue;
     return { known, steps, wanted: new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])])) };
   }
-  return { known, steps, wanted: new Set() };
+  for (const output of model.graph.outputs) checkOutput(output, known.get(output.name));
+  return { known, steps: steps, wanted: new Set() };
 }
 
-/** Infers a node's outputs; says why where they cannot be inferred. */
-function attempt(walk: Walk, node: Node): string | undefined {
-  if (!operatorOf(node)) return "octavo cannot run this operator";
-  const unknown = node.inputs.filter((name) => name && !walk.known.has(name));
-  if (unknown.length > 0) return `nothing is known of ${unknown.map((name) => `"${name}"`).join(", ")}`;
-  try {
-    const missing = step(walk, node);
-    return missing.length > 0 ? `depends on the values of ${missing.map((name) => `"${name}"`).join(", ")}` : undefined;
-  } catch (error) {
-    if (error instanceof ModelError || error instanceof RangeError) return error.message;
-    throw error;
-  }
-}
+/** Fails where an output is not what the model says it is. */
+function checkOutput({ name, format, shape }: Value, known: Known | undefined): void {
+  if (!known) throw modelError(`output "${name}" is a constant of a type that octavo does not compute with`);
+  const sameShape = !shape || (shape.length === known.shape.length && shape.every(fits));
+  if ((format === undefined || format === known.format) && sameShape) return;
+  const said = `${format ?? ""} [${shape?.join(", ") ?? ""}]`;
+  throw modelError(`output "${name}" is said to be ${said}, but it is ${known.format} [${known.shape.join(", ")}]`);
 
-/**
- * As {@link infer}, as far as it goes: outputs of a node that cannot be inferred are what `declared` says of them.
- * @returns what is known, and why some nodes could not be inferred
- * @throws ModelError for a cycle, or a value that nothing gives
- */
-export function inferSome(
-  model: Model,
-  feeds: ReadonlyMap<string, Known>,
-  declared: ReadonlyMap<string, Known>,
-): { known: ReadonlyMap<string, Known>; problems: ReadonlyMap<Node, string> } {
-  const walk = begin(model, feeds);
-  const problems = new Map<Node, string>();
-  for (const node of inOrder(model.graph)) {
-    const problem = attempt(walk, node);
-    if (problem === undefined) continue;
-    problems.set(node, problem);
-    for (const name of node.outputs) {
-      const said = declared.get(name);
-      if (said) walk.known.set(name, said);
-    }
+  function fits(extent: Extent, axis: number): boolean {
+    return typeof extent === "string" || extent === known?.shape[axis];
   }
-  return { known: walk.known, problems };
 }

@@ -12,7 +12,8 @@ import {
   type OpaqueConstant,
   type Value,
 } from "../model/graph.ts";
-import { inferSome, unsupported } from "../model/infer.ts";
+import { unsupported } from "../model/infer.ts";
+import { inferSome } from "../model/infer-some.ts";
 import { macsOf } from "../model/macs.ts";
 import { bytesOf, type Known } from "../model/operator.ts";
 import { operatorName } from "../model/ops/index.ts";
