@@ -8,9 +8,14 @@ import { SHAPES } from "./shape.ts";
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(Object.entries({ ...ACTIVATIONS, ...SHAPES }));
 
+/** A node's operator, with its domain in front where that is not ONNX's own. */
+export function operatorName({ domain, op }: Node): string {
+  return domain === "" ? op : `${domain}:${op}`;
+}
+
 /** The row of a node's operator. */
-export function operatorOf({ domain, op }: Node): Operator | undefined {
-  return OPERATORS.get(domain === "" ? op : `${domain}:${op}`);
+export function operatorOf(node: Node): Operator | undefined {
+  return OPERATORS.get(operatorName(node));
 }
 
 /** Names of all operators that octavo runs. */
