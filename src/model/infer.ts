@@ -4,7 +4,7 @@
 import { modelError, nodeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { evaluate } from "./evaluate.ts";
-import { constantOf, inOrder, type Model, type Node, versionOf } from "./graph.ts";
+import { constantOf, type Extent, inOrder, type Model, type Node, type Value, versionOf } from "./graph.ts";
 import type { Known, Operator, Site } from "./operator.ts";
 import { operatorOf } from "./ops/index.ts";
 
@@ -115,5 +115,19 @@ export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inferenc
     const wanted = new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])]));
     return { known, steps: walk.steps, wanted };
   }
+  for (const output of model.graph.outputs) checkOutput(output, known.get(output.name));
   return { known, steps: walk.steps, wanted: new Set() };
+}
+
+/** Fails where an output is not what the model says it is. */
+function checkOutput({ name, format, shape }: Value, known: Known | undefined): void {
+  if (!known) throw modelError(`output "${name}" is a constant of a type that octavo does not compute with`);
+  const sameShape = !shape || (shape.length === known.shape.length && shape.every(fits));
+  if ((format === undefined || format === known.format) && sameShape) return;
+  const said = `${format ?? ""} [${shape?.join(", ") ?? ""}]`;
+  throw modelError(`output "${name}" is said to be ${said}, but it is ${known.format} [${known.shape.join(", ")}]`);
+
+  function fits(extent: Extent, axis: number): boolean {
+    return typeof extent === "string" || extent === known?.shape[axis];
+  }
 }
