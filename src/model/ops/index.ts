@@ -3,10 +3,17 @@
 import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
+import { CASTS } from "./cast.ts";
+import { GATHERS } from "./gather.ts";
+import { MAKERS } from "./make.ts";
+import { MOVES } from "./move.ts";
+import { PADS } from "./pad.ts";
 import { SHAPES } from "./shape.ts";
 
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
-const OPERATORS: ReadonlyMap<string, Operator> = new Map(Object.entries({ ...ACTIVATIONS, ...SHAPES }));
+const OPERATORS: ReadonlyMap<string, Operator> = new Map(
+  Object.entries({ ...ACTIVATIONS, ...CASTS, ...GATHERS, ...MAKERS, ...MOVES, ...PADS, ...SHAPES }),
+);
 
 /** The row of a node's operator. */
 export function operatorOf({ domain, op }: Node): Operator | undefined {
