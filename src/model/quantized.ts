@@ -84,7 +84,7 @@ export function tensorOf(call: Call, place: Place): Tensor {
 }
 
 /** Whether inputs, where they are there, are known beforehand. */
-function areKnown(call: Call, inputs: readonly (number | undefined)[]): boolean {
+export function areKnown(call: Call, inputs: readonly (number | undefined)[]): boolean {
   return inputs.every((i) => i === undefined || !call.inputs[i] || call.inputs[i].value);
 }
 

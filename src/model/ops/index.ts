@@ -3,6 +3,7 @@
 import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
+import { BLOCK_PRODUCTS } from "./nbits.ts";
 import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
@@ -13,6 +14,7 @@ import { SHAPES } from "./shape.ts";
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
   Object.entries({
     ...ACTIVATIONS,
+    ...BLOCK_PRODUCTS,
     ...QUANTIZED_CONVOLUTIONS,
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
