@@ -23,9 +23,14 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
   }),
 );
 
+/** A node's operator, with its domain in front where that is not ONNX's own. */
+export function operatorName({ domain, op }: Node): string {
+  return domain === "" ? op : `${domain}:${op}`;
+}
+
 /** The row of a node's operator. */
-export function operatorOf({ domain, op }: Node): Operator | undefined {
-  return OPERATORS.get(domain === "" ? op : `${domain}:${op}`);
+export function operatorOf(node: Node): Operator | undefined {
+  return OPERATORS.get(operatorName(node));
 }
 
 /** Names of all operators that octavo runs. */
