@@ -9,15 +9,15 @@ import { concat } from "../../tensor/concat.ts";
 import { averagePool2d } from "../../tensor/pool.ts";
 import { requantize } from "../../tensor/quantize.ts";
 import { reduceMean } from "../../tensor/reduce.ts";
-import { exchanged } from "../../tensor/rows.ts";
 import { broadcastShape, runsOf, sizeOf } from "../../tensor/shape.ts";
 import { softmax } from "../../tensor/softmax.ts";
 import type { QTensor, Tensor } from "../../tensor/tensor.ts";
 import { floatOf, intOf, intsOf } from "../attributes.ts";
-import type { Known, Operator, Site } from "../operator.ts";
+import type { Call, Known, Operator, Site } from "../operator.ts";
 import {
   arrayRow,
   checkOperand,
+  exchanged,
   type Operand,
   operandOf,
   QUANTIZED,
@@ -35,7 +35,7 @@ const sameShape = (_: Site, { shape }: Known) => shape;
 
 /** A function of one tensor whose result is quantized as inputs 3 and 4 say. */
 function single(
-  compute: (x: QTensor, y: ResultParameters, site: Site) => QTensor,
+  compute: (x: QTensor, y: ResultParameters, call: Call) => QTensor,
   shapeOf: (site: Site, x: Known) => readonly number[] = sameShape,
 ): Operator {
   return arrayRow(
@@ -95,11 +95,11 @@ function pooledWindows(site: Site, x: Known) {
   return { ...image, windows: windowsOf(site, image.extents) };
 }
 
-function averagePool(x: QTensor, y: ResultParameters, site: Site): QTensor {
-  const { isLast, images, channels, extents, windows } = pooledWindows(site, x as Known);
+function averagePool(x: QTensor, y: ResultParameters, call: Call): QTensor {
+  const { isLast, images, channels, extents, windows } = pooledWindows(call, x as Known);
   const { kernel, strides, dilations, before, after, ceil, output } = windows;
   const shape = [images, ...lined(extents, 1), channels];
-  const data = isLast ? x.data : exchanged(x.data, images, channels, sizeOf(extents));
+  const data = isLast ? x.data : exchanged(call, x.data, images, channels, sizeOf(extents));
   const pooled = averagePool2d(
     { ...x, shape, data },
     {
@@ -109,10 +109,10 @@ function averagePool(x: QTensor, y: ResultParameters, site: Site): QTensor {
       dilations: lined(dilations, 1),
       pads: [...lined(before, 0), ...lined(after, 0)],
       ceil,
-      countIncludePad: intOf(site.node, "count_include_pad", 0) !== 0,
+      countIncludePad: intOf(call.node, "count_include_pad", 0) !== 0,
     },
   );
-  return isLast ? pooled : { ...pooled, data: exchanged(pooled.data, images, sizeOf(output), channels) };
+  return isLast ? pooled : { ...pooled, data: exchanged(call, pooled.data, images, sizeOf(output), channels) };
 }
 
 /** The axes of a mean: all, where none are named. */
