@@ -2,7 +2,7 @@
 
 import { constantError, modelError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
-import { formatOfType, typeOfFormat } from "../model/data-type.ts";
+import { formatOfType, typeOfFormat } from "../model/data-types.ts";
 import type { Constant, OpaqueConstant } from "../model/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { storedLength, type TensorArray, tensorArray } from "../tensor/tensor.ts";

@@ -2,7 +2,7 @@
 
 import { modelError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
-import { formatOfType, typeOfFormat } from "../model/data-type.ts";
+import { formatOfType, typeOfFormat } from "../model/data-types.ts";
 import type { Extent, Value } from "../model/graph.ts";
 import { Dimension, Tensor, TensorShapeProto, TypeProto, ValueInfoProto } from "./onnx-schema.ts";
 import { decode, encode, join, type Parts } from "./wire.ts";
