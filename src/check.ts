@@ -343,6 +343,16 @@ export function modelError(text: string): ModelError {
   return new ModelError(`model: ${text}`);
 }
 
+/** The error of bytes that are no ONNX file. */
+export function fileError(what: string): ModelError {
+  return modelError(`expected an ONNX file, got bytes that are damaged or something else (${what})`);
+}
+
+/** `model: constant "name" expected wanted, got value`. */
+export function constantError(name: string, wanted: string, value: unknown): ModelError {
+  return modelError(`constant "${name}" expected ${wanted}, got ${describe(value)}`);
+}
+
 /** A node as errors tell of it. */
 interface NamedNode {
   readonly name: string;

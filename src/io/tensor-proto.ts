@@ -1,0 +1,134 @@
+// Constants as ONNX files have them: typed or raw data, in the file or beside it.
+
+import { constantError, modelError } from "../check.ts";
+import type { FormatName } from "../formats.ts";
+import type { Constant, OpaqueConstant } from "../model/graph.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import { storedLength, type TensorArray, tensorArray } from "../tensor/tensor.ts";
+import { type External, externalBytes } from "./external.ts";
+import { DataLocation, DataType, TensorProto } from "./onnx-schema.ts";
+import { countOf, decode, encode, integers, type Message, type Parts, unpack } from "./wire.ts";
+
+type TypedData = "float_data" | "double_data" | "int32_data" | "int64_data" | "uint64_data";
+
+/** The formats that ONNX has, with the field that their typed data is in. */
+const TYPES: readonly (readonly [type: number, format: FormatName, field: TypedData])[] = [
+  [DataType.FLOAT, "float32", "float_data"],
+  [DataType.DOUBLE, "float64", "double_data"],
+  [DataType.INT64, "int64", "int64_data"],
+  [DataType.UINT64, "uint64", "uint64_data"],
+  [DataType.UINT32, "uint32", "uint64_data"],
+  [DataType.INT32, "int32", "int32_data"],
+  [DataType.INT16, "int16", "int32_data"],
+  [DataType.UINT16, "uint16", "int32_data"],
+  [DataType.INT8, "int8", "int32_data"],
+  [DataType.UINT8, "uint8", "int32_data"],
+  [DataType.INT4, "int4", "int32_data"],
+  [DataType.UINT4, "uint4", "int32_data"],
+  [DataType.INT2, "int2", "int32_data"],
+  [DataType.UINT2, "uint2", "int32_data"],
+  [DataType.BOOL, "bool", "int32_data"],
+  [DataType.FLOAT16, "float16", "int32_data"],
+  [DataType.BFLOAT16, "bfloat16", "int32_data"],
+  [DataType.FLOAT8E4M3FN, "float8_e4m3fn", "int32_data"],
+  [DataType.FLOAT8E4M3FNUZ, "float8_e4m3fnuz", "int32_data"],
+  [DataType.FLOAT8E5M2, "float8_e5m2", "int32_data"],
+  [DataType.FLOAT8E5M2FNUZ, "float8_e5m2fnuz", "int32_data"],
+  [DataType.FLOAT8E8M0, "float8_e8m0fnu", "int32_data"],
+  [DataType.FLOAT4E2M1, "float4_e2m1fn", "int32_data"],
+];
+
+/** ONNX's number of a format; undefined if it has none. */
+export function typeOf(format: FormatName): number | undefined {
+  return TYPES.find(([, name]) => name === format)?.[0];
+}
+
+/** The format that a number of ONNX's stands for. */
+export function formatOf(type: number | undefined): FormatName | undefined {
+  return TYPES.find(([number]) => number === type)?.[1];
+}
+
+/** The fields but its name: that is where the tensor is, not what it is. */
+const { 8: NAME, ...UNNAMED } = TensorProto;
+
+/** A tensor of a file; in an attribute it has no name that counts. */
+export type TensorMessage = Message<typeof UNNAMED>;
+
+/** The extents of a shape. */
+function shapeOf(tensor: TensorMessage, name: string): number[] {
+  return integers(tensor.dims).map((extent) => {
+    if (extent < 0n || extent > Number.MAX_SAFE_INTEGER) throw constantError(name, "extents >= 0", extent);
+    return Number(extent);
+  });
+}
+
+/** An array on the bytes where they are aligned, else on a copy of them. */
+function onBytes(format: FormatName, bytes: Uint8Array, length: number): TensorArray {
+  const kind = tensorArray(format);
+  const isAligned = bytes.byteOffset % kind.BYTES_PER_ELEMENT === 0;
+  return isAligned ? new kind(bytes.buffer, bytes.byteOffset, length) : new kind(bytes.slice().buffer, 0, length);
+}
+
+/** What makes a constant's array when it is wanted; that it can be made is checked here. */
+function maker(tensor: TensorMessage, name: string, format: FormatName, shape: number[], external?: External) {
+  const length = storedLength(format, sizeOf(shape));
+  const wanted = length * tensorArray(format).BYTES_PER_ELEMENT;
+  const isExternal = tensor.data_location === DataLocation.EXTERNAL;
+  const field = (TYPES.find(([, known]) => known === format) as (typeof TYPES)[number])[2];
+  const typed = tensor[field];
+  const isTyped = !isExternal && !tensor.raw_data?.length;
+  if (isTyped && field !== "float_data" && field !== "double_data") {
+    const count = countOf(typed);
+    if (count !== length) throw constantError(name, `${length} numbers of ${format} in shape [${shape}]`, count);
+    return () => unpack(typed, new (tensorArray(format))(length));
+  }
+  const inside = isTyped ? typed : (tensor.raw_data as Uint8Array);
+  const bytes = isExternal ? externalBytes(tensor, name, wanted, external) : inside;
+  if (bytes.length !== wanted) {
+    throw constantError(name, `${wanted} bytes of ${format} in shape [${shape}]`, bytes.length);
+  }
+  return () => onBytes(format, bytes, length);
+}
+
+/** A constant whose array is made on first use: one that lies unaligned in the file is copied then, not before. */
+function lazily(format: FormatName, shape: number[], make: () => TensorArray, extra?: Uint8Array): Constant {
+  let made: TensorArray | undefined;
+  return {
+    format,
+    shape,
+    get data() {
+      made ??= make();
+      return made;
+    },
+    ...(extra && { extra }),
+  };
+}
+
+/** A tensor without its name. */
+export function readTensor(bytes: Uint8Array, name: string, external?: External): Constant | OpaqueConstant {
+  const tensor = decode(UNNAMED, bytes);
+  const format = formatOf(tensor.data_type);
+  if (!format) return { opaque: bytes };
+  const shape = shapeOf(tensor, name);
+  return lazily(format, shape, maker(tensor, name, format, shape, external), tensor.extra);
+}
+
+/** A tensor and its name. */
+export function readInitializer(bytes: Uint8Array, external?: External): [string, Constant | OpaqueConstant] {
+  const { name = "", extra = new Uint8Array(0) } = decode({ 8: NAME }, bytes);
+  if (name === "") throw modelError("a constant of the graph has no name");
+  return [name, readTensor(extra, name, external)];
+}
+
+/** A tensor as a message; its numbers as raw data. */
+export function writeTensor(constant: Constant | OpaqueConstant, name?: string): Parts {
+  if ("opaque" in constant) return encode({ 8: NAME }, { name }, constant.opaque);
+  const { format, shape, data, extra } = constant;
+  const data_type = typeOf(format);
+  if (data_type === undefined) throw constantError(name ?? "", "a format that ONNX has", format);
+  const length = storedLength(format, sizeOf(shape));
+  if (data.length !== length)
+    throw constantError(name ?? "", `${length} numbers of ${format} in shape [${shape}]`, data);
+  const raw_data = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return encode(TensorProto, { dims: shape.map(BigInt), data_type, name, raw_data }, extra);
+}
