@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // The command line: finds the command, prints what it gives, and turns errors into a line and an exit code.
 
 import { readFileSync } from "node:fs";
@@ -44,11 +45,11 @@ async function answer([name = "", ...args]: string[]): Promise<string> {
   if (name === "--help" || name === "-h") return HELP;
   if (name === "--version") return version();
   const command = COMMANDS.get(name);
-  if (!command) throw usageError("octavo", [...COMMANDS.keys()].join(" or "), name);
+  if (!command) throw usageError("COMMAND", [...COMMANDS.keys()].join(" or "), name);
   const { values, positionals } = parse(command, args);
   if (values.help) return command.help;
   const [model, ...more] = positionals;
-  if (model === undefined || more.length > 0) throw usageError(`octavo ${name}`, "one MODEL", positionals);
+  if (model === undefined || more.length > 0) throw usageError("MODEL", "one model", positionals);
   return command.run(model, values);
 }
 

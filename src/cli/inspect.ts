@@ -69,7 +69,6 @@ function remarks(title: string, lines: readonly (readonly [node: string, text: s
   return lines.length > 0 ? [[title, ...lines.map(([node, text]) => `  ${node}: ${text}`)].join("\n")] : [];
 }
 
-/** Shapes that are not known for a reason of their own, and not because nothing is known of an input. */
 function problemsOf({ nodes }: Inspection): [node: string, text: string][] {
   return nodes.flatMap(({ name, problem }) => (problem === undefined ? [] : [[name, problem]]));
 }
@@ -82,6 +81,6 @@ export const INSPECT: Command = {
     const found = inspect(await load(path), shapes);
     if (asJson) return json(found);
     const parts = [heading(path, found), nodeTable(found.nodes), totals(found)];
-    return [...parts, ...remarks("shapes that are not known:", problemsOf(found))].join("\n\n");
+    return [...parts, ...remarks("shapes that cannot be inferred:", problemsOf(found))].join("\n\n");
   },
 };

@@ -12,9 +12,9 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
   return rows.map((row) => row.map(cell).join("  ").trimEnd()).join("\n");
 }
 
-/** `float32 [N, 3, 32, 32]` */
+/** `float32 [N, 3, 32, 32]`; `? [...]` where nothing is known. */
 export function describe({ format, shape }: InspectedValue): string {
-  return `${format ?? "unknown"} ${shape ? `[${shape.map((extent) => extent || "?").join(", ")}]` : "of unknown shape"}`;
+  return `${format ?? "?"} ${shape ? `[${shape.map((extent) => extent || "?").join(", ")}]` : "[...]"}`;
 }
 
 /** `12,345` */

@@ -41,7 +41,7 @@ export interface InspectedNode {
   readonly bytes: number;
   /** Multiplications with addition of products, convolutions and recurrences; undefined where shapes are unknown. */
   readonly macs?: number;
-  /** Why the shapes of its outputs could not be inferred. */
+  /** Why its outputs cannot be inferred, though octavo has the operator and the inputs are known. */
   readonly problem?: string;
 }
 
