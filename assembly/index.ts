@@ -67,6 +67,7 @@ export {
   softmax_u32_i32_tflite16,
 } from "./softmax";
 export { look_up_u16_u16, look_up_u16_u8, look_up_u8_u16, look_up_u8_u8, pair_u8_u16 } from "./table";
+export { copy_axes } from "./transpose";
 
 /** q = clamp(round(x / s) + z, lo, hi) as i8. */
 export function quantize_f32_i8(x: usize, q: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {

@@ -49,6 +49,24 @@ export function disposedError(name: string, what = "a prepared weight"): TypeErr
   return new TypeError(`"${name}" expected ${what} that is in memory, got one that was disposed`);
 }
 
+/** What a host says of a file, in words. */
+const FILE_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  ENOTDIR: "there is no such file",
+  EISDIR: "it is a folder",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "permission denied",
+  ENOSPC: "there is no space left",
+};
+
+/** The error of a file or address that cannot be read or written; `why` is text or the host's own error. */
+export function accessError(what: "read" | "write", name: string, why: unknown): Error {
+  if (typeof why === "string") return new Error(`cannot ${what} ${describe(name)}: ${why}`);
+  const { code = "", message = String(why) } = (why ?? {}) as { code?: string; message?: string };
+  return new Error(`cannot ${what} ${describe(name)}: ${FILE_ERRORS[code] ?? message}`, { cause: why });
+}
+
 /** The error of a combination of options. */
 export function conflict(name: string, other: string, why: string): TypeError {
   return new TypeError(`"${name}" and "${other}" exclude each other: ${why}`);

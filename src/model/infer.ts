@@ -4,9 +4,9 @@
 import { modelError, nodeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { evaluate } from "./evaluate.ts";
-import { constantOf, inOrder, type Model, type Node, versionOf } from "./graph.ts";
+import { constantOf, type Extent, inOrder, type Model, type Node, type Value, versionOf } from "./graph.ts";
 import type { Known, Operator, Site } from "./operator.ts";
-import { operatorOf } from "./ops/index.ts";
+import { operatorName, operatorOf } from "./ops/index.ts";
 
 /** A node that is left to run. */
 export interface Step {
@@ -30,7 +30,7 @@ export function unsupported(model: Model): Map<string, Node[]> {
   const found = new Map<string, Node[]>();
   for (const node of model.graph.nodes) {
     if (operatorOf(node)) continue;
-    const name = node.domain ? `${node.domain}:${node.op}` : node.op;
+    const name = operatorName(node);
     found.set(name, [...(found.get(name) ?? []), node]);
   }
   return found;
@@ -48,7 +48,7 @@ export function checkSupported(model: Model): void {
 type Sources = Map<string, ReadonlySet<string>>;
 
 /** What the walk over a model's nodes gathers. */
-interface Walk {
+export interface Walk {
   readonly model: Model;
   readonly known: Map<string, Known>;
   readonly sources: Sources;
@@ -73,7 +73,7 @@ function missingValues({ values = [] }: Operator, { node, inputs }: Site): strin
 const isKnown = ({ inputs }: Site) => inputs.every((input) => input === undefined || input.value !== undefined);
 
 /** Infers a node's outputs; gives the names of the inputs that have to be known first. */
-function step(walk: Walk, node: Node): string[] {
+export function step(walk: Walk, node: Node): string[] {
   const operator = operatorOf(node) as Operator;
   const site = siteOf(walk, node);
   const missing = missingValues(operator, site);
@@ -94,13 +94,8 @@ function step(walk: Walk, node: Node): string[] {
   return [];
 }
 
-/**
- * Infers all that follows from what is known of the graph's inputs.
- * @param feeds what is known of the inputs that are fed; an input that is a constant may be left out
- * @throws ModelError where shapes contradict each other, or operators are not supported
- */
-export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inference {
-  checkSupported(model);
+/** A walk that has not begun: constants and feeds are known. */
+export function begin(model: Model, feeds: ReadonlyMap<string, Known>): Walk {
   const known = new Map<string, Known>();
   for (const name of model.graph.constants.keys()) {
     const value = constantOf(model.graph, name);
@@ -108,12 +103,36 @@ export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inferenc
   }
   for (const [name, each] of feeds) known.set(name, each);
   const sources: Sources = new Map(Array.from(feeds.keys(), (name) => [name, new Set([name])]));
-  const walk: Walk = { model, known, sources, steps: [] };
+  return { model, known, sources, steps: [] };
+}
+
+/**
+ * Infers all that follows from what is known of the graph's inputs.
+ * @param feeds what is known of the inputs that are fed; an input that is a constant may be left out
+ * @throws ModelError where shapes contradict each other, or operators are not supported
+ */
+export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inference {
+  checkSupported(model);
+  const walk = begin(model, feeds);
+  const { known, steps, sources } = walk;
   for (const node of inOrder(model.graph)) {
     const missing = step(walk, node);
     if (missing.length === 0) continue;
-    const wanted = new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])]));
-    return { known, steps: walk.steps, wanted };
+    return { known, steps, wanted: new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])])) };
   }
-  return { known, steps: walk.steps, wanted: new Set() };
+  for (const output of model.graph.outputs) checkOutput(output, known.get(output.name));
+  return { known, steps: steps, wanted: new Set() };
+}
+
+/** Fails where an output is not what the model says it is. */
+function checkOutput({ name, format, shape }: Value, known: Known | undefined): void {
+  if (!known) throw modelError(`output "${name}" is a constant of a type that octavo does not compute with`);
+  const sameShape = !shape || (shape.length === known.shape.length && shape.every(fits));
+  if ((format === undefined || format === known.format) && sameShape) return;
+  const said = `${format ?? ""} [${shape?.join(", ") ?? ""}]`;
+  throw modelError(`output "${name}" is said to be ${said}, but it is ${known.format} [${known.shape.join(", ")}]`);
+
+  function fits(extent: Extent, axis: number): boolean {
+    return typeof extent === "string" || extent === known?.shape[axis];
+  }
 }

@@ -1,8 +1,8 @@
 // What a caller feeds, held to what the model expects.
 
-import { rangeError, typeError } from "../check.ts";
+import { checkArray, checkFormat, rangeError, typeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
-import { feedsOf, type Model, type Value } from "../model/graph.ts";
+import { type Extent, feedsOf, type Model, type Value } from "../model/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { storedLength, type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
 
@@ -18,52 +18,46 @@ function expected(model: Model): string {
   return feedsOf(model.graph).map(describeValue).join("; ") || "no inputs";
 }
 
-/** Lengths that the names of dynamic extents stand for. */
+/** What the names of dynamic extents stand for. */
 type Bound = Map<string, number>;
 
-/** The shape of an array, by the model's: one extent may be open. */
-function shapeFor(array: TensorArray, value: Value, bound: Bound): number[] | undefined {
-  const extents = value.shape?.map((extent) => (typeof extent === "string" ? (bound.get(extent) ?? extent) : extent));
-  const open = extents?.filter((extent) => typeof extent === "string") ?? [];
-  if (!extents || open.length > 1) return undefined;
-  const rest = sizeOf(extents.filter((extent) => typeof extent === "number"));
-  return extents.map((extent) => (typeof extent === "number" ? extent : rest === 0 ? 0 : array.length / rest));
+/** An array as a tensor of the model's shape; one extent may be open. */
+function asTensor(data: TensorArray, { format = "float32", shape }: Value, bound: Bound): Tensor | undefined {
+  const extents = shape?.map((extent) => bound.get(extent as string) ?? extent);
+  const isOpen = (extent: Extent) => typeof extent === "string";
+  if (!extents || extents.filter(isOpen).length > 1) return undefined;
+  const rest = sizeOf(extents.map((extent) => (isOpen(extent) ? 1 : Number(extent))));
+  const open = rest === 0 ? 0 : Math.ceil(data.length / rest);
+  return { format, shape: extents.map((extent) => (isOpen(extent) ? open : Number(extent))), data };
 }
 
-function fits({ shape }: Tensor, value: Value, bound: Bound): boolean {
-  if (!value.shape) return true;
-  if (value.shape.length !== shape.length) return false;
-  return value.shape.every((extent, axis) => {
-    const given = shape[axis] as number;
-    if (typeof extent === "number") return extent === given;
+/** Whether a shape is of the model's; names of extents are bound to what they are first. */
+function fits(given: readonly number[], shape: readonly Extent[] | undefined, bound: Bound): boolean {
+  if (!given.every((extent) => Number.isInteger(extent) && extent >= 0)) return false;
+  if (!shape) return true;
+  if (shape.length !== given.length) return false;
+  return shape.every((extent, axis) => {
     if (extent === "") return true;
-    if (!bound.has(extent)) bound.set(extent, given);
-    return bound.get(extent) === given;
+    if (typeof extent === "string" && !bound.has(extent)) bound.set(extent, given[axis] as number);
+    return (bound.get(extent as string) ?? extent) === given[axis];
   });
 }
 
+/** A fed value as a tensor that is what the model expects. */
 function checkFeed(fed: unknown, value: Value, bound: Bound, model: Model): Tensor {
-  const wanted = () => `${describeValue(value)}, as the model expects ${expected(model)}`;
-  if (fed === null || typeof fed !== "object") throw typeError(value.name, wanted(), fed);
+  const { name } = value;
+  const wanted = `${describeValue(value)} (the model expects ${expected(model)})`;
   const tensor = ArrayBuffer.isView(fed) ? asTensor(fed as TensorArray, value, bound) : (fed as Tensor);
-  if (!tensor || !Array.isArray(tensor.shape)) throw typeError(value.name, `a tensor: ${wanted()}`, fed);
+  if (!Array.isArray(tensor?.shape))
+    throw typeError(name, `a tensor, or an array where the shape is known: ${wanted}`, fed);
   const { format, shape, data } = tensor;
-  if (value.format && format !== value.format) throw rangeError(`${value.name}.format`, wanted(), format);
-  const kind = tensorArray(format as FormatName);
-  if (Object.getPrototypeOf(data)?.constructor?.name !== kind.name)
-    throw typeError(`${value.name}.data`, kind.name, data);
+  checkFormat(format, `${name}.format`);
+  if (value.format && format !== value.format) throw rangeError(`${name}.format`, wanted, format);
+  if (!fits(shape, value.shape, bound)) throw rangeError(`${name}.shape`, wanted, shape);
+  checkArray(data, [tensorArray(format as FormatName) as never], `${name}.data`);
   const length = storedLength(format as FormatName, sizeOf(shape));
-  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 0) || !fits(tensor, value, bound)) {
-    throw rangeError(`${value.name}.shape`, wanted(), shape);
-  }
-  if (data.length !== length)
-    throw rangeError(`${value.name}.data`, `${length} elements for [${shape.join(", ")}]`, data);
+  if (data.length !== length) throw rangeError(`${name}.data`, `${length} elements for [${shape.join(", ")}]`, data);
   return tensor;
-}
-
-function asTensor(array: TensorArray, value: Value, bound: Bound): Tensor | undefined {
-  const shape = shapeFor(array, value, bound);
-  return shape && { format: value.format ?? "float32", shape, data: array };
 }
 
 /**

@@ -1,6 +1,6 @@
 // A model that stays in wasm memory, planned for the shapes it is fed.
 
-import { checkOptions, disposedError, modelError } from "../check.ts";
+import { checkOptions, disposedError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { feedsOf, type Model, type Value } from "../model/graph.ts";
 import { checkSupported, infer } from "../model/infer.ts";
@@ -55,9 +55,9 @@ function isSame(a: ArrayLike<number | bigint>, b: ArrayLike<number | bigint>): b
 
 /** Whether a plan runs these feeds. */
 function suits({ inputs }: Planned, feeds: ReadonlyMap<string, Tensor>): boolean {
-  return Array.from(feeds).every(([name, { shape, data }]) => {
+  return Array.from(feeds).every(([name, { format, shape, data }]) => {
     const input = inputs.get(name);
-    return input && isSame(input.shape, shape) && (!input.value || isSame(input.value.data, data));
+    return input?.format === format && isSame(input.shape, shape) && (!input.value || isSame(input.value.data, data));
   });
 }
 
@@ -127,9 +127,9 @@ export class Session {
 /** The plan for feeds: one of those that are kept, or a new one. */
 function planOf(content: Content, feeds: ReadonlyMap<string, Tensor>): Plan {
   const { plans } = content;
-  const at = plans.findIndex((each) => suits(each, feeds));
-  const [planned] = at >= 0 ? plans.splice(at, 1) : [planFor(content, feeds)];
-  if (!planned) throw modelError("no plan");
+  const found = plans.find((each) => suits(each, feeds));
+  const planned = found ?? planFor(content, feeds);
+  if (found) plans.splice(plans.indexOf(found), 1);
   plans.unshift(planned);
   for (const old of plans.splice(MOST_PLANS)) old.plan.dispose();
   return planned.plan;

@@ -3,14 +3,32 @@
 import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
+import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
+import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
+import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
+import { QUANTIZERS } from "./quantize.ts";
 import { SHAPES } from "./shape.ts";
 
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
-const OPERATORS: ReadonlyMap<string, Operator> = new Map(Object.entries({ ...ACTIVATIONS, ...SHAPES }));
+const OPERATORS: ReadonlyMap<string, Operator> = new Map(
+  Object.entries({
+    ...ACTIVATIONS,
+    ...QUANTIZED_CONVOLUTIONS,
+    ...QUANTIZED_FUNCTIONS,
+    ...QUANTIZED_PRODUCTS,
+    ...QUANTIZERS,
+    ...SHAPES,
+  }),
+);
+
+/** A node's operator, with its domain in front where that is not ONNX's own. */
+export function operatorName({ domain, op }: Node): string {
+  return domain === "" ? op : `${domain}:${op}`;
+}
 
 /** The row of a node's operator. */
-export function operatorOf({ domain, op }: Node): Operator | undefined {
-  return OPERATORS.get(domain === "" ? op : `${domain}:${op}`);
+export function operatorOf(node: Node): Operator | undefined {
+  return OPERATORS.get(operatorName(node));
 }
 
 /** Names of all operators that octavo runs. */

@@ -1,0 +1,170 @@
+// Sessions: plans for the shapes that are fed, memory that is given back, and what they refuse.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { run, Session, type Tensor } from "../../src/index.ts";
+import { makeNode } from "../../src/model/graph.ts";
+import { engine } from "../../src/wasm/kernels.ts";
+import { floats, integers, modelOf } from "../model/models.ts";
+import { anything, type Sentence, testSentences } from "../tensor/sentences.ts";
+
+const relu = modelOf([makeNode("Relu", ["x"], ["y"])], {
+  inputs: [{ name: "x", format: "float32", shape: ["N", 2] }],
+});
+
+/** The target shape of the first reshape is an input, that of the second follows from it. */
+const reshaped = modelOf(
+  [makeNode("Relu", ["x"], ["a"]), makeNode("Reshape", ["a", "shape"], ["b"]), makeNode("Relu", ["b"], ["y"])],
+  {
+    inputs: [
+      { name: "x", format: "float32", shape: ["N", 4] },
+      { name: "shape", format: "int64", shape: [2] },
+    ],
+  },
+);
+
+const chain = modelOf(
+  [
+    makeNode("Relu", ["x"], ["a"]),
+    makeNode("Identity", ["a"], ["b"]),
+    makeNode("Sigmoid", ["b"], ["c"]),
+    makeNode("Relu", ["c"], ["y"]),
+  ],
+  { outputs: [{ name: "y" }, { name: "a" }] },
+);
+
+test("a session runs any batch", () => {
+  const session = new Session(relu);
+  for (const batch of [1, 3, 0, 1]) {
+    const { y } = session.run({ x: new Float32Array(2 * batch).fill(-1) });
+    assert.deepEqual(y, floats([batch, 2], new Array(2 * batch).fill(0)));
+  }
+  session.dispose();
+});
+
+test("outputs are copies", () => {
+  const session = new Session(relu);
+  const { y } = session.run({ x: Float32Array.of(1, 2) });
+  session.run({ x: Float32Array.of(3, 4) });
+  assert.deepEqual(y?.data, Float32Array.of(1, 2));
+  session.dispose();
+});
+
+test("a shape that is fed gives a plan for its value", () => {
+  const session = new Session(reshaped);
+  const x = Float32Array.of(1, -2, 3, -4);
+  const shapes = [
+    [4, 1],
+    [2, 2],
+    [-1, 1],
+    [4, 1],
+  ].map((shape) => session.run({ x, shape: integers([2], shape) }).y?.shape);
+  assert.deepEqual(shapes, [
+    [4, 1],
+    [2, 2],
+    [4, 1],
+    [4, 1],
+  ]);
+  session.dispose();
+});
+
+test("values are observed as they are computed, those that share memory too", () => {
+  const seen: Record<string, Tensor> = {};
+  run(chain, { x: floats([2], [-1, 1]) }, { observe: (name, value) => (seen[name] = value), optimize: false });
+  assert.deepEqual(Object.keys(seen), ["x", "a", "b", "c", "y"]);
+  assert.deepEqual(seen.b, floats([2], [0, 1]));
+  assert.deepEqual(seen.y?.data, seen.c?.data);
+});
+
+test("an output that others are made of stays what it was", () => {
+  const { a, y } = run(chain, { x: floats([2], [-1, 1]) });
+  assert.deepEqual(a, floats([2], [0, 1]));
+  assert.equal(y?.data[0], 0.5);
+});
+
+test("what follows from constants is an output all the same", () => {
+  const model = modelOf([makeNode("Relu", ["w"], ["y"])], {
+    inputs: [],
+    constants: new Map([["w", floats([2], [-1, 1])]]),
+  });
+  assert.deepEqual(run(model, {}), { y: floats([2], [0, 1]) });
+});
+
+test("an input is an output as it is", () => {
+  const model = modelOf([makeNode("Relu", ["x"], ["y"])], { outputs: [{ name: "y" }, { name: "x" }] });
+  assert.deepEqual(run(model, { x: floats([1], [-1]) }), { y: floats([1], [0]), x: floats([1], [-1]) });
+});
+
+test("dispose gives all memory back, plans included", () => {
+  const { heap } = engine();
+  const big = new Float32Array(2 << 20);
+  run(relu, { x: big });
+  const before = heap.memory.buffer.byteLength;
+  for (let i = 0; i < 20; i++) {
+    const session = new Session(relu);
+    for (let rows = 0; rows < 8; rows++) session.run({ x: big.subarray(0, big.length - 2 * rows) });
+    session.dispose();
+    session.dispose();
+  }
+  assert.ok(heap.memory.buffer.byteLength <= before * 5, "memory grew from session to session");
+});
+
+function disposed(): Session {
+  const session = new Session(relu);
+  session.dispose();
+  return session;
+}
+
+const expects = '"x" float32 [N, 2] (the model expects "x" float32 [N, 2])';
+const sentences: Sentence[] = [
+  [
+    () => run(relu, anything(undefined)),
+    'TypeError: "feeds" expected inputs by name: "x" float32 [N, 2], got undefined',
+  ],
+  [() => run(relu, {}), 'RangeError: "feeds" expected the inputs "x" float32 [N, 2], got []'],
+  [
+    () => run(relu, { x: new Float32Array(2), z: new Float32Array(2) }),
+    'RangeError: "feeds" expected the inputs "x" float32 [N, 2], got "z"',
+  ],
+  [
+    () => run(relu, { x: new Float32Array(3) }),
+    'RangeError: "x.data" expected 4 elements for [2, 2], got Float32Array(3)',
+  ],
+  [() => run(relu, { x: new Float64Array(2) }), 'TypeError: "x.data" expected a Float32Array, got Float64Array(2)'],
+  [
+    () => run(relu, { x: anything(3) }),
+    `TypeError: "x" expected a tensor, or an array where the shape is known: ${expects}, got 3`,
+  ],
+  [() => run(relu, { x: integers([1, 2], [1, 2]) }), `RangeError: "x.format" expected ${expects}, got "int64"`],
+  [() => run(relu, { x: floats([2], [1, 2]) }), `RangeError: "x.shape" expected ${expects}, got [2]`],
+  [
+    () => run(relu, { x: floats([1, 2], [1]) }),
+    'RangeError: "x.data" expected 2 elements for [1, 2], got Float32Array(1)',
+  ],
+  [() => run(relu, { x: floats([-1, 2], [1]) }), `RangeError: "x.shape" expected ${expects}, got [-1, 2]`],
+  [
+    () => new Session(relu, anything({ fast: true })),
+    'TypeError: unknown option "fast" of Session; expected "optimize"',
+  ],
+  [() => disposed().run({}), 'TypeError: "session" expected a session that is in memory, got one that was disposed'],
+  [
+    () =>
+      new Session(
+        modelOf([
+          makeNode("Foo", ["x"], ["a"]),
+          makeNode("Foo", ["a"], ["b"]),
+          makeNode("Bar", ["b"], ["y"], {}, "my.own"),
+        ]),
+      ),
+    "ModelError: model: operators that octavo cannot run: Foo (2), my.own:Bar (1)",
+  ],
+  [
+    () =>
+      run(modelOf([makeNode("Relu", ["x"], ["y"])], { outputs: [{ name: "y", format: "float32", shape: ["N", 3] }] }), {
+        x: floats([1, 2], [1, 2]),
+      }),
+    'ModelError: model: output "y" is said to be float32 [N, 3], but it is float32 [1, 2]',
+  ],
+];
+testSentences(sentences, () =>
+  assert.deepEqual(run(relu, { x: Float32Array.of(1, -1) }).y?.data, Float32Array.of(1, 0)),
+);
