@@ -2,7 +2,7 @@
 
 import { constantError, modelError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
-import { formatOfType, typeOfFormat } from "../model/data-type.ts";
+import { DATA_TYPES, typeOfFormat } from "../model/data-types.ts";
 import type { Constant, OpaqueConstant } from "../model/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { storedLength, type TensorArray, tensorArray } from "../tensor/tensor.ts";
@@ -79,7 +79,7 @@ function lazily(format: FormatName, shape: number[], make: () => TensorArray, ex
 
 /** A constant that the fields of a tensor make; undefined if octavo has no format for it. */
 function constantOf(tensor: TensorMessage, name: string, external?: External): Constant | undefined {
-  const format = formatOfType(tensor.data_type ?? 0);
+  const format = DATA_TYPES[tensor.data_type ?? 0];
   if (!format) return undefined;
   const shape = shapeOf(tensor, name);
   return lazily(format, shape, maker(tensor, name, format, shape, external), tensor.extra);
