@@ -80,3 +80,6 @@ export const FIXED_TANH_8: i32 = 2;
 export const FIXED_SIGMOID_16: i32 = 3;
 export const FIXED_TANH_16: i32 = 4;
 export const FIXED_HARD_SWISH: i32 = 5;
+
+/** Scratch values that a product of float32 matrices takes for tiles at its edges: three tiles. */
+export const FLOAT_EDGE: i32 = 96;

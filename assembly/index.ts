@@ -20,6 +20,8 @@ export { multiply_f32_panels_f32, multiply_i8_panels_f32 } from "./blocks";
 export { depthwise_rows, pack_i8_depthwise } from "./depthwise";
 export { combine_codes_codes, combine_codes_codes_fixed } from "./elementwise";
 export { exp_f64_u32, exp_i16_u32_tflite, exp_i32_u32_tflite, inverse_i16 } from "./exponential";
+export { depthwise_f32_f32_f32, pad_f32_f32 } from "./floatdepthwise";
+export { multiply_f32_f32_f32, pack_f32_panels } from "./floatproduct";
 export { flip_u8_u8 } from "./gather";
 export {
   count_f32_u32,
