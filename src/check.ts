@@ -49,6 +49,24 @@ export function disposedError(name: string, what = "a prepared weight"): TypeErr
   return new TypeError(`"${name}" expected ${what} that is in memory, got one that was disposed`);
 }
 
+/** What a host says of a file, in words. */
+const FILE_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  ENOTDIR: "there is no such file",
+  EISDIR: "it is a folder",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "permission denied",
+  ENOSPC: "there is no space left",
+};
+
+/** The error of a file or address that cannot be read or written; `why` is text or the host's own error. */
+export function accessError(what: "read" | "write", name: string, why: unknown): Error {
+  if (typeof why === "string") return new Error(`cannot ${what} ${describe(name)}: ${why}`);
+  const { code = "", message = String(why) } = (why ?? {}) as { code?: string; message?: string };
+  return new Error(`cannot ${what} ${describe(name)}: ${FILE_ERRORS[code] ?? message}`, { cause: why });
+}
+
 /** The error of a combination of options. */
 export function conflict(name: string, other: string, why: string): TypeError {
   return new TypeError(`"${name}" and "${other}" exclude each other: ${why}`);
@@ -297,6 +315,14 @@ export function formatOf(format: Format): Format {
   return typeof format === "string" ? format : { ...format };
 }
 
+/** A command line that means nothing. */
+export class UsageError extends Error {}
+
+/** The error of a command line: `what expected wanted, got value`. */
+export function usageError(what: string, wanted: string, value: unknown): UsageError {
+  return new UsageError(`${what} expected ${wanted}, got ${describe(value)}`);
+}
+
 /** What is wrong with a model, and the node that it is wrong with, where it is one. */
 export class ModelError extends Error {
   override readonly name = "ModelError";
@@ -315,6 +341,16 @@ export class ModelError extends Error {
 /** `model: text`. */
 export function modelError(text: string): ModelError {
   return new ModelError(`model: ${text}`);
+}
+
+/** The error of bytes that are no ONNX file. */
+export function fileError(what: string): ModelError {
+  return modelError(`expected an ONNX file, got bytes that are damaged or something else (${what})`);
+}
+
+/** `model: constant "name" expected wanted, got value`. */
+export function constantError(name: string, wanted: string, value: unknown): ModelError {
+  return modelError(`constant "${name}" expected ${wanted}, got ${describe(value)}`);
 }
 
 /** A node as errors tell of it. */

@@ -2,8 +2,13 @@
 
 export { ModelError } from "./check.ts";
 export type { CodeArray, CustomFloat, Format, FormatName } from "./formats.ts";
+export { type Openable, open, save } from "./host.ts";
+export type { External } from "./io/external.ts";
+export { readNpy, writeNpy } from "./io/npy.ts";
+export { type ReadOptions, readOnnx, writeOnnx } from "./io/onnx.ts";
 export type { Attribute, Constant, Extent, Graph, Model, Node, OpaqueConstant, Value } from "./model/graph.ts";
 export type { Feeds } from "./runtime/feeds.ts";
+export { type InspectedNode, type InspectedValue, type Inspection, inspect, type Shapes } from "./runtime/inspect.ts";
 export type { Observe } from "./runtime/plan.ts";
 export { type RunOptions, run } from "./runtime/run.ts";
 export { Session, type SessionOptions } from "./runtime/session.ts";

@@ -6,7 +6,7 @@ import type { FormatName } from "../formats.ts";
 import { evaluate } from "./evaluate.ts";
 import { constantOf, type Extent, inOrder, type Model, type Node, type Value, versionOf } from "./graph.ts";
 import type { Known, Operator, Site } from "./operator.ts";
-import { operatorOf } from "./ops/index.ts";
+import { operatorName, operatorOf } from "./ops/index.ts";
 
 /** A node that is left to run. */
 export interface Step {
@@ -30,7 +30,7 @@ export function unsupported(model: Model): Map<string, Node[]> {
   const found = new Map<string, Node[]>();
   for (const node of model.graph.nodes) {
     if (operatorOf(node)) continue;
-    const name = node.domain ? `${node.domain}:${node.op}` : node.op;
+    const name = operatorName(node);
     found.set(name, [...(found.get(name) ?? []), node]);
   }
   return found;
@@ -48,7 +48,7 @@ export function checkSupported(model: Model): void {
 type Sources = Map<string, ReadonlySet<string>>;
 
 /** What the walk over a model's nodes gathers. */
-interface Walk {
+export interface Walk {
   readonly model: Model;
   readonly known: Map<string, Known>;
   readonly sources: Sources;
@@ -73,7 +73,7 @@ function missingValues({ values = [] }: Operator, { node, inputs }: Site): strin
 const isKnown = ({ inputs }: Site) => inputs.every((input) => input === undefined || input.value !== undefined);
 
 /** Infers a node's outputs; gives the names of the inputs that have to be known first. */
-function step(walk: Walk, node: Node): string[] {
+export function step(walk: Walk, node: Node): string[] {
   const operator = operatorOf(node) as Operator;
   const site = siteOf(walk, node);
   const missing = missingValues(operator, site);
@@ -90,8 +90,21 @@ function step(walk: Walk, node: Node): string[] {
   });
   const sources = new Set(node.inputs.flatMap((name) => [...(walk.sources.get(name) ?? [])]));
   for (const name of node.outputs) walk.sources.set(name, sources);
-  if (!whole) walk.steps.push({ operator, site, outputs });
+  // an output may be known of unknown inputs: a shape
+  if (!outputs.every((output) => !output || output.value)) walk.steps.push({ operator, site, outputs });
   return [];
+}
+
+/** A walk that has not begun: constants and feeds are known. */
+export function begin(model: Model, feeds: ReadonlyMap<string, Known>): Walk {
+  const known = new Map<string, Known>();
+  for (const name of model.graph.constants.keys()) {
+    const value = constantOf(model.graph, name);
+    if (value) known.set(name, { format: value.format, shape: value.shape, value });
+  }
+  for (const [name, each] of feeds) known.set(name, each);
+  const sources: Sources = new Map(Array.from(feeds.keys(), (name) => [name, new Set([name])]));
+  return { model, known, sources, steps: [] };
 }
 
 /**
@@ -101,22 +114,15 @@ function step(walk: Walk, node: Node): string[] {
  */
 export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inference {
   checkSupported(model);
-  const known = new Map<string, Known>();
-  for (const name of model.graph.constants.keys()) {
-    const value = constantOf(model.graph, name);
-    if (value) known.set(name, { format: value.format, shape: value.shape, value });
-  }
-  for (const [name, each] of feeds) known.set(name, each);
-  const sources: Sources = new Map(Array.from(feeds.keys(), (name) => [name, new Set([name])]));
-  const walk: Walk = { model, known, sources, steps: [] };
+  const walk = begin(model, feeds);
+  const { known, steps, sources } = walk;
   for (const node of inOrder(model.graph)) {
     const missing = step(walk, node);
     if (missing.length === 0) continue;
-    const wanted = new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])]));
-    return { known, steps: walk.steps, wanted };
+    return { known, steps, wanted: new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])])) };
   }
   for (const output of model.graph.outputs) checkOutput(output, known.get(output.name));
-  return { known, steps: walk.steps, wanted: new Set() };
+  return { known, steps, wanted: new Set() };
 }
 
 /** Fails where an output is not what the model says it is. */

@@ -74,8 +74,13 @@ function widened(grain: Grain, scales: Scales): [Grain, Scales] {
 }
 
 /** Runs `work` on every chunk of a tensor of `length` values, scales in place; scratch memory is released after each. */
-export function eachChunk(length: number, narrow: Grain, given: Scales, work: (chunk: Chunk) => void): void {
-  const running = engine();
+export function eachChunk(
+  length: number,
+  narrow: Grain,
+  given: Scales,
+  work: (chunk: Chunk) => void,
+  running: Engine = engine(),
+): void {
   const { arena } = running;
   const [grain, scales] = widened(narrow, given);
   arena.scope(() => {

@@ -1,6 +1,6 @@
 // One chunk quantized, dequantized, or both: the kernels put together for every kind of format.
 
-import { codeType } from "../formats.ts";
+import { codeType, type FloatFormat } from "../formats.ts";
 import type { CodeRange } from "../quantizer.ts";
 import { decodeFloats, encodeFloats, hasNan, holdsNan } from "./codec.ts";
 import type { Chunk } from "./grain.ts";
@@ -13,29 +13,48 @@ export interface Step {
   readonly range: CodeRange;
   /** The seed of stochastic rounding, where that is asked for. */
   readonly seed?: bigint | undefined;
+  /** The format of 16 bits that quotients are rounded to (docs/math.md, equation 76); absent: they are float32. */
+  readonly precision?: FloatFormat | undefined;
+  /** Whether what is beyond a float format's largest number becomes that number; default: up to 8 bits. */
+  readonly saturate?: boolean | undefined;
 }
 
 /** Quantizes the values of a chunk at `from` to codes at `to`; whether it met a NaN that the format cannot hold. */
-export function quantizeChunk(chunk: Chunk, { codes, range, seed }: Step, from: number, to: number): boolean {
+export function quantizeChunk(chunk: Chunk, step: Step, from: number, to: number): boolean {
+  const { codes, range, seed, precision, saturate = codes.bits <= 8 } = step;
   const { kernels, count, start, place } = chunk;
+  if (precision) {
+    const x = chunk.arena.reserve(count * 4);
+    roundTo(chunk, precision, from, x);
+    const [v, ones] = quotients(chunk, x);
+    roundTo(chunk, precision, v, v);
+    return quantizeChunk({ ...chunk, place: ones }, { ...step, precision: undefined }, v, to);
+  }
   if (codes.kind === "float") {
     const y = chunk.arena.reserve(count * 4);
     kernels.divide_f32_f32(from, y, count, place, 0, 0);
     const rounding = seed === undefined ? "even" : "stochastic";
-    encodeFloats(chunk, codes, y, to, count, { saturate: codes.bits <= 8, rounding, seed: seed ?? 0n }, start);
+    encodeFloats(chunk, codes, y, to, count, { saturate, rounding, seed: seed ?? 0n }, start);
     return !hasNan(codes) && holdsNan(chunk, from, count);
   }
   const run = kernels[`quantize_f32_${codeType(codes) as "i8"}`];
   if (seed === undefined) return run(from, to, count, place, range.lo, range.hi) !== 0;
-  const [v, ones] = roundAtRandom(chunk, from, seed);
+  const [v, ones] = quotients(chunk, from);
+  kernels.round_f32_stochastic(v, v, count, seed, BigInt(start));
   return run(v, to, count, ones, range.lo, range.hi) !== 0;
 }
 
-/** x / s rounded at random, and a place with scales of 1 for what is left to do: adding the zero and the clamp. */
-function roundAtRandom({ kernels, arena, count, start, place }: Chunk, from: number, seed: bigint): [number, number] {
+/** Rounds the float32 values of a chunk to those that a format of 16 bits has. */
+function roundTo(chunk: Chunk, format: FloatFormat, from: number, to: number): void {
+  const codes = chunk.arena.reserve(chunk.count * 2);
+  encodeFloats(chunk, format, from, codes, chunk.count, { saturate: false, rounding: "even", seed: 0n }, 0);
+  decodeFloats(chunk, format, codes, to, chunk.count);
+}
+
+/** x / s, and a place with scales of 1 for what is left to do: adding the zero and the clamp. */
+function quotients({ kernels, arena, count, place }: Chunk, from: number): [number, number] {
   const v = arena.reserve(count * 4);
   kernels.divide_f32_f32(from, v, count, place, 0, 0);
-  kernels.round_f32_stochastic(v, v, count, seed, BigInt(start));
   const [position = 0, length = 0, block = 0, lanes = 0, index = 0, total = 0, , zeros = 0] = arena.view(
     Uint32Array,
     place,

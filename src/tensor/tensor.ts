@@ -90,9 +90,10 @@ const NUMBER_ARRAYS: Partial<Record<FormatName, ArrayClass<TensorArray>>> = {
   uint64: BigUint64Array,
 };
 
-/** The array class of a tensor's data. */
+/** The array class of a tensor's data; codes of less than 8 bits are packed in bytes. */
 export function tensorArray(format: FormatName): ArrayClass<TensorArray> {
-  return NUMBER_ARRAYS[format] ?? ARRAYS[codeType(FORMATS.get(format) as CodeFormat)];
+  const row = FORMATS.get(format) as CodeFormat;
+  return NUMBER_ARRAYS[format] ?? (row.bits < 8 ? Uint8Array : ARRAYS[codeType(row)]);
 }
 
 /** Elements of a tensor's array for so many values: packed below 8 bits. */

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { FormatName, Tensor, TensorArray } from "../../src/index.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "..", "..", "shared", "data", "conformance");
 
@@ -26,9 +27,15 @@ export interface StoredOperation {
   op: string;
   opset: number;
   node_inputs: string[];
+  node_outputs: string[];
+  domain: string;
   attributes: Record<string, number>;
   inputs: StoredTensor[];
   outputs: StoredTensor[];
+  /** How far codes, and floats, may be from what is expected; absent: not at all. */
+  tolerance_lsb?: number;
+  rtol?: number;
+  atol?: number;
 }
 
 /** A JSON file of the data; the caller names its type. */
@@ -109,9 +116,22 @@ const SPELLINGS: Record<string, string> = {
   float4e2m1: "float4_e2m1fn",
 };
 
+const WIDE: Record<string, new (buffer: ArrayBuffer) => TensorArray> = {
+  ...ARRAYS,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+};
+
 /** The data's name of a format in ml_dtypes spelling. */
 export function formatName(dtype: string): string {
   return SPELLINGS[dtype] ?? dtype;
+}
+
+/** A tensor as the product has it: codes of less than 8 bits stay packed. */
+export function modelTensor({ dtype, shape, data }: StoredTensor): Tensor & { format: FormatName } {
+  return { format: formatName(dtype) as FormatName, shape, data: new (WIDE[dtype] ?? Uint8Array)(bytesOf(data)) };
 }
 
 /** Fails where fewer cases were met than the data's README counts: a vanished file is no pass. */

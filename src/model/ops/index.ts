@@ -3,19 +3,50 @@
 import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
+import { CASTS } from "./cast.ts";
 import { CONVOLUTIONS } from "./conv.ts";
 import { TRANSPOSED } from "./conv-transpose.ts";
+import { GATHERS } from "./gather.ts";
+import { MAKERS } from "./make.ts";
+import { MOVES } from "./move.ts";
+import { BLOCK_PRODUCTS } from "./nbits.ts";
+import { PADS } from "./pad.ts";
 import { PRODUCTS } from "./product.ts";
+import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
+import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
+import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
+import { QUANTIZERS } from "./quantize.ts";
 import { SHAPES } from "./shape.ts";
 
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
-  Object.entries({ ...ACTIVATIONS, ...CONVOLUTIONS, ...PRODUCTS, ...TRANSPOSED, ...SHAPES }),
+  Object.entries({
+    ...ACTIVATIONS,
+    ...BLOCK_PRODUCTS,
+    ...CASTS,
+    ...CONVOLUTIONS,
+    ...GATHERS,
+    ...MAKERS,
+    ...MOVES,
+    ...PADS,
+    ...PRODUCTS,
+    ...QUANTIZED_CONVOLUTIONS,
+    ...QUANTIZED_FUNCTIONS,
+    ...QUANTIZED_PRODUCTS,
+    ...QUANTIZERS,
+    ...SHAPES,
+    ...TRANSPOSED,
+  }),
 );
 
+/** A node's operator, with its domain in front where that is not ONNX's own. */
+export function operatorName({ domain, op }: Node): string {
+  return domain === "" ? op : `${domain}:${op}`;
+}
+
 /** The row of a node's operator. */
-export function operatorOf({ domain, op }: Node): Operator | undefined {
-  return OPERATORS.get(domain === "" ? op : `${domain}:${op}`);
+export function operatorOf(node: Node): Operator | undefined {
+  return OPERATORS.get(operatorName(node));
 }
 
 /** Names of all operators that octavo runs. */
