@@ -4,6 +4,7 @@ import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
 import { CASTS } from "./cast.ts";
+import { ELEMENTWISE } from "./elementwise.ts";
 import { GATHERS } from "./gather.ts";
 import { MAKERS } from "./make.ts";
 import { MOVES } from "./move.ts";
@@ -13,6 +14,7 @@ import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
 import { QUANTIZERS } from "./quantize.ts";
+import { REDUCES } from "./reduce.ts";
 import { SHAPES } from "./shape.ts";
 
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
@@ -21,6 +23,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...ACTIVATIONS,
     ...BLOCK_PRODUCTS,
     ...CASTS,
+    ...ELEMENTWISE,
     ...GATHERS,
     ...MAKERS,
     ...MOVES,
@@ -29,6 +32,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
     ...QUANTIZERS,
+    ...REDUCES,
     ...SHAPES,
   }),
 );
