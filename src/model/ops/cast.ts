@@ -1,10 +1,8 @@
 // Operators that give values another format.
 
-import { nodeError } from "../../check.ts";
 import type { FormatName } from "../../formats.ts";
-import { intOf, stringOf } from "../attributes.ts";
+import { intOf, namedFormat, stringOf } from "../attributes.ts";
 import { convert } from "../convert.ts";
-import { formatOfType } from "../data-types.ts";
 import type { Operator, Place, Site } from "../operator.ts";
 import { input } from "../site.ts";
 
@@ -22,14 +20,7 @@ function casting(formatOf: (site: Site) => FormatName): Operator {
   };
 }
 
-/** The format that a Cast's `to` names. */
-function namedFormat({ node }: Site): FormatName {
-  const type = intOf(node, "to", undefined);
-  if (type === undefined) throw nodeError(node, `expected an attribute "to"`);
-  return formatOfType(node, "to", type);
-}
-
 export const CASTS: Readonly<Record<string, Operator>> = {
-  Cast: casting(namedFormat),
+  Cast: casting(({ node }) => namedFormat(node, "to")),
   CastLike: casting((site) => input(site, 1).format),
 };
