@@ -1,8 +1,6 @@
 // Reading a node's attributes: of the kind that the operator has, or a default.
 
 import { nodeError } from "../check.ts";
-import type { FormatName } from "../formats.ts";
-import { formatOfType } from "./data-type.ts";
 import type { Attribute, Constant, Node } from "./graph.ts";
 
 type Kind = Attribute["kind"];
@@ -25,14 +23,6 @@ function toNumber(value: bigint): number {
 export function intOf<F extends number | undefined>(node: Node, name: string, fallback: F): number | F {
   const value = attribute(node, name, "int");
   return value === undefined ? fallback : toNumber(value);
-}
-
-/** The format that an attribute names by its number in ONNX. */
-export function namedFormat(node: Node, name: string): FormatName {
-  const type = intOf(node, name, 0);
-  const format = formatOfType(type);
-  if (!format) throw nodeError(node, `attribute "${name}" expected the type of a tensor of numbers, got ${type}`);
-  return format;
 }
 
 /** An attribute of integers. */

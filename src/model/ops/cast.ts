@@ -1,8 +1,9 @@
 // Operators that give values another format.
 
 import type { FormatName } from "../../formats.ts";
-import { intOf, namedFormat, stringOf } from "../attributes.ts";
+import { intOf, stringOf } from "../attributes.ts";
 import { convert } from "../convert.ts";
+import { formatOfType } from "../data-types.ts";
 import type { Operator, Place, Site } from "../operator.ts";
 import { input } from "../site.ts";
 
@@ -21,6 +22,6 @@ function casting(formatOf: (site: Site) => FormatName): Operator {
 }
 
 export const CASTS: Readonly<Record<string, Operator>> = {
-  Cast: casting(({ node }) => namedFormat(node, "to")),
+  Cast: casting(({ node }) => formatOfType(node, "to", intOf(node, "to", 0))),
   CastLike: casting((site) => input(site, 1).format),
 };

@@ -7,6 +7,7 @@ import { CASTS } from "./cast.ts";
 import { GATHERS } from "./gather.ts";
 import { MAKERS } from "./make.ts";
 import { MOVES } from "./move.ts";
+import { BLOCK_PRODUCTS } from "./nbits.ts";
 import { PADS } from "./pad.ts";
 import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
@@ -19,6 +20,7 @@ import { SHAPES } from "./shape.ts";
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
   Object.entries({
     ...ACTIVATIONS,
+    ...BLOCK_PRODUCTS,
     ...CASTS,
     ...GATHERS,
     ...MAKERS,

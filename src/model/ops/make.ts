@@ -4,8 +4,9 @@ import { nodeError, nodeRangeError } from "../../check.ts";
 import type { FormatName } from "../../formats.ts";
 import { unpack } from "../../tensor/codec.ts";
 import { sizeOf } from "../../tensor/shape.ts";
-import { intOf, namedFormat, tensorOf } from "../attributes.ts";
+import { intOf, tensorOf } from "../attributes.ts";
 import { codeOf, realsOf } from "../convert.ts";
+import { formatOfType } from "../data-types.ts";
 import { inFloat32 } from "../float-row.ts";
 import type { Attribute, Constant } from "../graph.ts";
 import { type Known, lengthOf, type Operator, type Place, type Site, viewOf } from "../operator.ts";
@@ -87,7 +88,8 @@ const RANGE: Operator = inFloat32({
 
 /** The format of an EyeLike: named, or its input's. */
 function eyeFormat(site: Site): FormatName {
-  return site.node.attributes.has("dtype") ? namedFormat(site.node, "dtype") : input(site, 0).format;
+  const type = intOf(site.node, "dtype", undefined);
+  return type === undefined ? input(site, 0).format : formatOfType(site.node, "dtype", type);
 }
 
 const EYE_LIKE: Operator = {
