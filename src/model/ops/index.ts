@@ -18,6 +18,7 @@ import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
 import { QUANTIZERS } from "./quantize.ts";
 import { REDUCES } from "./reduce.ts";
+import { RESIZES } from "./resize.ts";
 import { SHAPES } from "./shape.ts";
 
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
@@ -37,6 +38,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
     ...QUANTIZERS,
+    ...RESIZES,
     ...REDUCES,
     ...SHAPES,
     ...TRANSPOSED,
