@@ -315,6 +315,14 @@ export function formatOf(format: Format): Format {
   return typeof format === "string" ? format : { ...format };
 }
 
+/** A command line that means nothing. */
+export class UsageError extends Error {}
+
+/** The error of a command line: `what expected wanted, got value`. */
+export function usageError(what: string, wanted: string, value: unknown): UsageError {
+  return new UsageError(`${what} expected ${wanted}, got ${describe(value)}`);
+}
+
 /** What is wrong with a model, and the node that it is wrong with, where it is one. */
 export class ModelError extends Error {
   override readonly name = "ModelError";

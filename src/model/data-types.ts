@@ -35,6 +35,13 @@ export const DATA_TYPES: readonly (FormatName | undefined)[] = [
   "int2",
 ];
 
+const NUMBERS = new Map(DATA_TYPES.map((format, number) => [format, number]));
+
+/** The number of a format's type; undefined where ONNX has none. */
+export function typeOfFormat(format: FormatName): number | undefined {
+  return NUMBERS.get(format);
+}
+
 /** The format that an attribute names by number. */
 export function formatOfType(node: Node, name: string, type: number): FormatName {
   const format = DATA_TYPES[type];

@@ -122,7 +122,7 @@ export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inferenc
     return { known, steps, wanted: new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])])) };
   }
   for (const output of model.graph.outputs) checkOutput(output, known.get(output.name));
-  return { known, steps: steps, wanted: new Set() };
+  return { known, steps, wanted: new Set() };
 }
 
 /** Fails where an output is not what the model says it is. */
