@@ -39,7 +39,10 @@ function shapeOf(tensor: TensorMessage, name: string): number[] {
 function onBytes(format: FormatName, bytes: Uint8Array, length: number): TensorArray {
   const kind = tensorArray(format);
   const isAligned = bytes.byteOffset % kind.BYTES_PER_ELEMENT === 0;
-  return isAligned ? new kind(bytes.buffer, bytes.byteOffset, length) : new kind(bytes.slice().buffer, 0, length);
+  // not slice(): a Buffer's is no copy
+  return isAligned
+    ? new kind(bytes.buffer, bytes.byteOffset, length)
+    : new kind(new Uint8Array(bytes).buffer, 0, length);
 }
 
 /** What makes a constant's array when it is wanted; that it can be made is checked here. */

@@ -16,6 +16,7 @@ import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
 import { QUANTIZERS } from "./quantize.ts";
+import { RESIZES } from "./resize.ts";
 import { SHAPES } from "./shape.ts";
 
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
@@ -34,6 +35,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
     ...QUANTIZERS,
+    ...RESIZES,
     ...SHAPES,
     ...TRANSPOSED,
   }),
