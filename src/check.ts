@@ -315,6 +315,14 @@ export function formatOf(format: Format): Format {
   return typeof format === "string" ? format : { ...format };
 }
 
+/** A command line that means nothing. */
+export class UsageError extends Error {}
+
+/** The error of a command line: `what expected wanted, got value`. */
+export function usageError(what: string, wanted: string, value: unknown): UsageError {
+  return new UsageError(`${what} expected ${wanted}, got ${describe(value)}`);
+}
+
 /** What is wrong with a model, and the node that it is wrong with, where it is one. */
 export class ModelError extends Error {
   override readonly name = "ModelError";
@@ -333,6 +341,16 @@ export class ModelError extends Error {
 /** `model: text`. */
 export function modelError(text: string): ModelError {
   return new ModelError(`model: ${text}`);
+}
+
+/** The error of bytes that are no ONNX file. */
+export function fileError(what: string): ModelError {
+  return modelError(`expected an ONNX file, got bytes that are damaged or something else (${what})`);
+}
+
+/** `model: constant "name" expected wanted, got value`. */
+export function constantError(name: string, wanted: string, value: unknown): ModelError {
+  return modelError(`constant "${name}" expected ${wanted}, got ${describe(value)}`);
 }
 
 /** A node as errors tell of it. */

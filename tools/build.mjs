@@ -1,4 +1,5 @@
-// Builds everything in build/: the two wasm modules and their types, the ES module, the script-tag global, declarations.
+// Builds everything in build/: the two wasm modules and their types, the ES module, the script-tag global,
+// the command line, declarations.
 
 import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
@@ -41,9 +42,29 @@ async function bundle() {
     charset: "utf8",
     lineLimit: 2000,
   };
-  await build({ ...settings, format: "esm", banner: { js: SELF_TYPES }, outfile: "build/octavo.js" });
-  await build({ ...settings, format: "iife", globalName: "octavo", outfile: "build/octavo.global.js" });
+  await write({ ...settings, format: "esm", banner: { js: SELF_TYPES }, outfile: "build/octavo.js" });
+  await write({ ...settings, format: "iife", globalName: "octavo", outfile: "build/octavo.global.js" });
 }
+
+/** Words to bundlers that esbuild leaves out when it makes a file small: the host looks for this module, not they. */
+const IGNORE = "/* webpackIgnore: true */ /* @vite-ignore */";
+
+async function write(settings) {
+  const { outputFiles } = await build({ ...settings, write: false });
+  const [{ path, text }] = outputFiles;
+  const parts = text.split(/\bimport\((?=\w+\))/);
+  if (parts.length !== 2) throw new Error(`expected one import() in ${path}, got ${parts.length - 1}`);
+  writeFileSync(path, parts.join(`import(${IGNORE} `));
+}
+
+/** The command line beside the module that it is made of. */
+async function command() {
+  const library = { name: "library", setup: (each) => each.onResolve({ filter: /^\.{1,2}\/index\.ts$/ }, () => LIBRARY) };
+  const settings = { bundle: true, minify: true, target: "es2022", platform: "node", format: "esm" };
+  await build({ ...settings, entryPoints: ["src/cli.ts"], plugins: [library], outfile: "build/cli.js" });
+}
+
+const LIBRARY = { path: "./octavo.js", external: true };
 
 /** One file with the public types only; the last line names the global of the script tag. */
 async function declare() {
@@ -63,7 +84,7 @@ mkdirSync("build", { recursive: true });
 try {
   await Promise.all(TARGETS.map(compile));
   embed();
-  await Promise.all([bundle(), declare()]);
+  await Promise.all([bundle(), command(), declare()]);
   // what is saved while the build runs is newer than the stamp: tools/setup.mjs builds again
   writeFileSync(STAMP, "");
   utimesSync(STAMP, started, started);

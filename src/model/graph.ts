@@ -31,7 +31,7 @@ export interface OpaqueConstant {
 }
 
 /** An attribute of a node. Integers are of 64 bits. */
-export type Attribute =
+export type Attribute = (
   | { readonly kind: "int"; readonly value: bigint }
   | { readonly kind: "ints"; readonly value: readonly bigint[] }
   | { readonly kind: "float"; readonly value: number }
@@ -42,7 +42,11 @@ export type Attribute =
   | { readonly kind: "graph"; readonly value: Graph }
   | { readonly kind: "graphs"; readonly value: readonly Graph[] }
   /** Anything else, as it is in the file. */
-  | { readonly kind: "other"; readonly value: Uint8Array };
+  | { readonly kind: "other"; readonly value: Uint8Array }
+) & {
+  /** As in {@link Value}. */
+  readonly extra?: Uint8Array;
+};
 
 /** An operator at work. */
 export interface Node {

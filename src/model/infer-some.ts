@@ -6,11 +6,9 @@ import { begin, step, type Walk } from "./infer.ts";
 import type { Known } from "./operator.ts";
 import { operatorOf } from "./ops/index.ts";
 
-/** Infers a node's outputs; says why where they cannot be inferred. */
+/** Infers a node's outputs; says why where they cannot be inferred though the inputs are known. */
 function attempt(walk: Walk, node: Node): string | undefined {
-  if (!operatorOf(node)) return "octavo cannot run this operator";
-  const unknown = node.inputs.filter((name) => name && !walk.known.has(name));
-  if (unknown.length > 0) return `nothing is known of ${unknown.map((name) => `"${name}"`).join(", ")}`;
+  if (!isReady(walk, node)) return undefined;
   try {
     const missing = step(walk, node);
     return missing.length > 0 ? `depends on the values of ${missing.map((name) => `"${name}"`).join(", ")}` : undefined;
@@ -20,9 +18,14 @@ function attempt(walk: Walk, node: Node): string | undefined {
   }
 }
 
+/** Whether octavo has a row for a node, and its inputs are known. */
+function isReady({ known }: Walk, node: Node): boolean {
+  return operatorOf(node) !== undefined && node.inputs.every((name) => name === "" || known.has(name));
+}
+
 /**
  * As {@link infer}, as far as it goes: outputs of a node that cannot be inferred are what `declared` says of them.
- * @returns what is known, and why some nodes could not be inferred
+ * @returns what is known, and what is wrong with nodes that octavo has a row for and whose inputs are known
  * @throws ModelError for a cycle, or a value that nothing gives
  */
 export function inferSome(
@@ -34,11 +37,10 @@ export function inferSome(
   const problems = new Map<Node, string>();
   for (const node of inOrder(model.graph)) {
     const problem = attempt(walk, node);
-    if (problem === undefined) continue;
-    problems.set(node, problem);
+    if (problem !== undefined) problems.set(node, problem);
     for (const name of node.outputs) {
       const said = declared.get(name);
-      if (said) walk.known.set(name, said);
+      if (said && !walk.known.has(name)) walk.known.set(name, said);
     }
   }
   return { known: walk.known, problems };

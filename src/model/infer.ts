@@ -90,7 +90,8 @@ export function step(walk: Walk, node: Node): string[] {
   });
   const sources = new Set(node.inputs.flatMap((name) => [...(walk.sources.get(name) ?? [])]));
   for (const name of node.outputs) walk.sources.set(name, sources);
-  if (!whole) walk.steps.push({ operator, site, outputs });
+  // an output may be known of unknown inputs: a shape
+  if (!outputs.every((output) => !output || output.value)) walk.steps.push({ operator, site, outputs });
   return [];
 }
 
@@ -121,7 +122,7 @@ export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inferenc
     return { known, steps, wanted: new Set(missing.flatMap((name) => [...(sources.get(name) ?? [])])) };
   }
   for (const output of model.graph.outputs) checkOutput(output, known.get(output.name));
-  return { known, steps: steps, wanted: new Set() };
+  return { known, steps, wanted: new Set() };
 }
 
 /** Fails where an output is not what the model says it is. */

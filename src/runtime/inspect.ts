@@ -2,6 +2,7 @@
 
 import { checkOptions, checkShape, rangeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
+import { decode } from "../io/wire.ts";
 import {
   type Attribute,
   type Constant,
@@ -40,7 +41,7 @@ export interface InspectedNode {
   readonly bytes: number;
   /** Multiplications with addition of products, convolutions and recurrences; undefined where shapes are unknown. */
   readonly macs?: number;
-  /** Why the shapes of its outputs could not be inferred. */
+  /** Why its outputs cannot be inferred, though octavo has the operator and the inputs are known. */
   readonly problem?: string;
 }
 
@@ -49,6 +50,8 @@ export interface Inspection {
   readonly name: string;
   readonly ir: number;
   readonly opsets: Readonly<Record<string, number>>;
+  /** The program that made the file, and its version. */
+  readonly producer?: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly inputs: readonly InspectedValue[];
   readonly outputs: readonly InspectedValue[];
@@ -151,6 +154,14 @@ function plainValue(name: string, format: FormatName | undefined, shape: readonl
   return { name, ...(format && { format }), ...(shape && { shape: [...shape] }) };
 }
 
+/** What octavo only shows: it stays in a model's `extra`. */
+const Producer = { 2: ["name", "string"], 3: ["version", "string"] } as const;
+
+function producerOf({ extra }: Model): string | undefined {
+  const { name, version } = decode(Producer, extra ?? new Uint8Array(0));
+  return [name, version].filter(Boolean).join(" ") || undefined;
+}
+
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
 /**
@@ -172,6 +183,7 @@ export function inspect(model: Model, shapes?: Shapes): Inspection {
     if (value.format && shape) declared.set(name, { format: value.format, shape });
   }
   const { known, problems } = inferSome(model, given, declared);
+  const producer = producerOf(model);
   const taken = new Set<string>();
 
   function inspectNode(node: Node): InspectedNode {
@@ -202,6 +214,7 @@ export function inspect(model: Model, shapes?: Shapes): Inspection {
     name: graph.name,
     ir: model.ir,
     opsets: Object.fromEntries(model.opsets),
+    ...(producer !== undefined && { producer }),
     metadata: Object.fromEntries(model.metadata),
     inputs: feeds.map(({ name, format, shape }) => plainValue(name, format, shape)),
     outputs: graph.outputs.map(({ name, format, shape }) => plainValue(name, format, shape)),

@@ -1,4 +1,4 @@
-// ONNX's numbers of data types, where an attribute is one.
+// ONNX's numbers of data types.
 
 import type { FormatName } from "../formats.ts";
 
@@ -31,4 +31,11 @@ const FORMATS_BY_NUMBER: Readonly<Record<number, FormatName>> = {
 /** The format that a number of a data type stands for; undefined where octavo has none. */
 export function formatOfType(number: number): FormatName | undefined {
   return FORMATS_BY_NUMBER[number];
+}
+
+const NUMBERS = new Map(Object.entries(FORMATS_BY_NUMBER).map(([number, format]) => [format, Number(number)]));
+
+/** The number of a format's data type; undefined where ONNX has none. */
+export function typeOfFormat(format: FormatName): number | undefined {
+  return NUMBERS.get(format);
 }

@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+// The command line: finds the command, prints what it gives, and turns errors into a line and an exit code.
+
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { UsageError, usageError } from "./check.ts";
+import type { Command, Given } from "./cli/command.ts";
+import { INSPECT } from "./cli/inspect.ts";
+import { RUN } from "./cli/run.ts";
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ["inspect", INSPECT],
+  ["run", RUN],
+]);
+
+const HELP = `Usage: octavo COMMAND MODEL [options]
+
+Runs ONNX models and shows what they are made of.
+
+  octavo inspect MODEL             nodes, shapes, parameters, sizes, operators that cannot be run
+  octavo run MODEL --data X.npy    runs a model on arrays
+
+  octavo COMMAND --help            the options of a command
+  octavo --version                 the version
+
+Exit codes: 0; 1 where the model or the data are wrong; 2 where the command line is. Errors are one line on
+stderr, with --json too.`;
+
+const SHARED = { json: { type: "boolean" }, help: { type: "boolean", short: "h" } } as const;
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version;
+}
+
+/** What Node says of arguments that are not a command's, without its advice. */
+function parse({ options }: Command, args: string[]): { values: Given; positionals: string[] } {
+  try {
+    return parseArgs({ args, options: { ...SHARED, ...options }, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message.replace(/\. .*/s, ""));
+  }
+}
+
+async function answer([name = "", ...args]: string[]): Promise<string> {
+  if (name === "--help" || name === "-h") return HELP;
+  if (name === "--version") return version();
+  const command = COMMANDS.get(name);
+  if (!command) throw usageError("COMMAND", [...COMMANDS.keys()].join(" or "), name);
+  const { values, positionals } = parse(command, args);
+  if (values.help) return command.help;
+  const [model, ...more] = positionals;
+  if (model === undefined || more.length > 0) throw usageError("MODEL", "one model", positionals);
+  return command.run(model, values);
+}
+
+const args = process.argv.slice(2);
+// a reader of the output that has seen enough, as `head` has
+process.stdout.on("error", () => process.exit());
+try {
+  process.stdout.write(`${await answer(args)}\n`);
+} catch (error) {
+  const isUsage = error instanceof UsageError;
+  const command = COMMANDS.has(args[0] ?? "") ? `octavo ${args[0]}` : "octavo";
+  const message = (error instanceof Error ? error.message : String(error)).replaceAll("\n", " ");
+  process.stderr.write(`${command}: ${message}\n${isUsage ? `try ${command} --help\n` : ""}`);
+  process.exitCode = isUsage ? 2 : 1;
+}

@@ -1,0 +1,86 @@
+// octavo inspect: what a model is made of.
+
+import { usageError } from "../check.ts";
+import { type InspectedNode, type Inspection, inspect } from "../index.ts";
+import { type Command, json, load } from "./command.ts";
+import { count, describe, size, table, tally } from "./text.ts";
+
+const HELP = `Usage: octavo inspect MODEL [--shape NAME=1x3x224x224]... [--json]
+
+Prints what an ONNX model is made of: its inputs and outputs, its nodes with the shapes of their outputs,
+parameters, bytes of weights and multiply-accumulates, and which operators octavo cannot run.
+
+  MODEL             an .onnx file or its address; weights in files of their own are looked for beside it
+  --shape NAME=...  the shape of an input; dynamic extents that nothing says are taken for 1
+  --json            prints one JSON document; an extent that has no name is ""
+  --help            prints this
+
+Exit codes: 0; 1 where the model cannot be read; 2 where the command line is wrong.`;
+
+/** `name=1x3x224x224` */
+function parseShape(text: string): [name: string, shape: number[]] {
+  const [, name, extents] = /^(.*)=(\d+(?:x\d+)*|)$/s.exec(text) ?? [];
+  if (name === undefined || extents === undefined) throw usageError("--shape", "NAME=1x3x224x224", text);
+  return [name, extents === "" ? [] : extents.split("x").map(Number)];
+}
+
+function heading(path: string, { ir, opsets, producer, extents, inputs, outputs }: Inspection): string {
+  const versions = Object.entries(opsets).map(([domain, version]) => `opset ${domain && `${domain} `}${version}`);
+  const assumed = Object.entries(extents).map(([name, extent]) => `${name} = ${extent}`);
+  return [
+    [path, `ir ${ir}`, ...versions, ...(producer ? [producer] : [])].join(", "),
+    ...inputs.map((value) => `input   "${value.name}" ${describe(value)}`),
+    ...outputs.map((value) => `output  "${value.name}" ${describe(value)}`),
+    ...(assumed.length > 0 ? [`shapes below are for ${assumed.join(", ")}; --shape says otherwise`] : []),
+  ].join("\n");
+}
+
+function nodeRow({ name, operator, outputs, parameters, bytes, macs }: InspectedNode): string[] {
+  const blank = (n: number | undefined, show: (n: number) => string) =>
+    n === 0 ? "" : n === undefined ? "?" : show(n);
+  return [
+    name,
+    operator,
+    outputs.map(describe).join("; "),
+    blank(parameters, count),
+    blank(bytes, size),
+    blank(macs, count),
+  ];
+}
+
+function nodeTable(nodes: readonly InspectedNode[]): string {
+  const head = ["node", "operator", "output", "parameters", "weights", "MACs"];
+  return table([head, ...nodes.map(nodeRow)], [3, 4, 5]);
+}
+
+function totals({ nodes, operators, parameters, bytes, macs, unsupported }: Inspection): string {
+  const formats = Object.entries(bytes).map(([format, n]) => `${size(n)} ${format}`);
+  const refused = Object.keys(unsupported).length > 0;
+  return [
+    `${count(nodes.length)} nodes: ${tally(operators)}`,
+    `${count(parameters)} parameters; constants: ${formats.join(", ") || "none"}`,
+    `${count(macs)} multiply-accumulates`,
+    refused ? `octavo cannot run: ${tally(unsupported)}` : "octavo runs all of its operators",
+  ].join("\n");
+}
+
+/** A list of nodes with something to say of each; nothing where there are none. */
+function remarks(title: string, lines: readonly (readonly [node: string, text: string])[]): string[] {
+  return lines.length > 0 ? [[title, ...lines.map(([node, text]) => `  ${node}: ${text}`)].join("\n")] : [];
+}
+
+function problemsOf({ nodes }: Inspection): [node: string, text: string][] {
+  return nodes.flatMap(({ name, problem }) => (problem === undefined ? [] : [[name, problem]]));
+}
+
+export const INSPECT: Command = {
+  help: HELP,
+  options: { shape: { type: "string", multiple: true } },
+  async run(path, { shape = [], json: asJson }) {
+    const shapes = Object.fromEntries(shape.map(parseShape));
+    const found = inspect(await load(path), shapes);
+    if (asJson) return json(found);
+    const parts = [heading(path, found), nodeTable(found.nodes), totals(found)];
+    return [...parts, ...remarks("shapes that cannot be inferred:", problemsOf(found))].join("\n\n");
+  },
+};

@@ -1,0 +1,190 @@
+// ONNX files: read into a model, written from one. What octavo has no use for is kept and written back as it is.
+
+import { checkArray, checkOptions, fileError, modelError, typeError } from "../check.ts";
+import type { Graph, Model, Node } from "../model/graph.ts";
+import { readAttribute, writeAttribute } from "./attribute-proto.ts";
+import { type External, fetchedOnce } from "./external.ts";
+import { GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto } from "./onnx-schema.ts";
+import { readInitializer, writeTensor } from "./tensor-proto.ts";
+import { readValue, writeValue } from "./value-proto.ts";
+import { decode, encode, join, type Parts } from "./wire.ts";
+
+/** How deep graphs may lie in graphs. */
+const DEPTH = 32;
+
+/** Versions of ONNX's own operators that octavo knows. */
+const OLDEST = 6;
+const NEWEST = 28;
+
+/** Where the data is that a model has beside its file. */
+export interface ReadOptions {
+  /** Gives the bytes of a file by its path from the model's folder. */
+  readonly external?: External;
+}
+
+/** What holds for all of a file. */
+interface Context {
+  readonly external: External | undefined;
+  readonly depth: number;
+}
+
+/** Entries that have their own names, in the file's order. */
+function named<T>(entries: readonly (readonly [string, T])[], what: string): Map<string, T> {
+  const map = new Map(entries);
+  if (map.size === entries.length) return map;
+  const seen = new Set<string>();
+  const twice = entries.find(([name]) => seen.size === seen.add(name).size);
+  throw modelError(`expected one ${what} of each name, got two "${twice?.[0]}"`);
+}
+
+/** ONNX's own domain has two names. */
+const domainOf = (domain = "") => (domain === "ai.onnx" ? "" : domain);
+
+function readNode(bytes: Uint8Array, { external, depth }: Context): Node {
+  const { input, output, name = "", op_type: op, domain, attribute, extra } = decode(NodeProto, bytes);
+  if (!op) throw modelError(`node "${name}" has no operator`);
+  const reading = { external, graph: (graph: Uint8Array) => readGraph(graph, { external, depth: depth + 1 }) };
+  const attributes = named(
+    attribute.map((each) => readAttribute(each, reading)),
+    `attribute of node "${name}" (${op})`,
+  );
+  const kept = extra && { extra };
+  return { name, op, domain: domainOf(domain), inputs: input, outputs: output, attributes, ...kept };
+}
+
+function readGraph(bytes: Uint8Array, context: Context): Graph {
+  if (context.depth > DEPTH) throw modelError(`graphs lie in graphs more than ${DEPTH} deep`);
+  const { name = "", node, initializer, input, output, value_info, extra } = decode(GraphProto, bytes);
+  const constants = initializer.map((each) => readInitializer(each, context.external));
+  return {
+    name,
+    nodes: node.map((each) => readNode(each, context)),
+    inputs: input.map(readValue),
+    outputs: output.map(readValue),
+    values: value_info.map(readValue),
+    constants: named(constants, "constant"),
+    ...(extra && { extra }),
+  };
+}
+
+/** An entry of a list of pairs, with what it holds beyond octavo's knowledge. */
+interface Entry<T> {
+  readonly key: string;
+  readonly value: T;
+  readonly extra: Uint8Array | undefined;
+}
+
+function readOpset(bytes: Uint8Array): Entry<number> {
+  const { domain, version = 0n, extra } = decode(OperatorSetIdProto, bytes);
+  return { key: domainOf(domain), value: Number(version), extra };
+}
+
+function readMetadata(bytes: Uint8Array): Entry<string> {
+  const { key = "", value = "", extra } = decode(StringStringEntryProto, bytes);
+  return { key, value, extra };
+}
+
+/** A list's entries, and the messages of those that hold more than a map can. */
+function readEntries<T>(list: readonly Uint8Array[], read: (bytes: Uint8Array) => Entry<T>) {
+  const entries = list.map(read);
+  return {
+    map: new Map(entries.map(({ key, value }) => [key, value])),
+    odd: list.filter((_, i) => entries[i]?.extra),
+  };
+}
+
+/** A list's messages: of the entries that were kept whole, those that the map still has, and all others made anew. */
+function writeEntries<T>(
+  map: ReadonlyMap<string, T>,
+  kept: readonly Uint8Array[],
+  read: (bytes: Uint8Array) => Entry<T>,
+  write: (key: string, value: T) => Parts,
+): (Parts | Uint8Array)[] {
+  const current = kept.filter((bytes) => map.get(read(bytes).key) === read(bytes).value);
+  const written = new Set(current.map((bytes) => read(bytes).key));
+  return [
+    ...Array.from(map)
+      .filter(([key]) => !written.has(key))
+      .map(([key, value]) => write(key, value)),
+    ...current,
+  ];
+}
+
+/** @throws ModelError if octavo does not know the operators' version */
+function checkOpsets(opsets: ReadonlyMap<string, number>, graph: Graph): void {
+  const version = opsets.get("");
+  if (version === undefined && !graph.nodes.some(({ domain }) => domain === "")) return;
+  if (version !== undefined && version >= OLDEST && version <= NEWEST) return;
+  throw modelError(`expected operators of an opset of ${OLDEST}..${NEWEST}, got ${version ?? "none"}`);
+}
+
+function bytesOf(file: unknown): Uint8Array {
+  if (Object.prototype.toString.call(file) === "[object ArrayBuffer]") return new Uint8Array(file as ArrayBuffer);
+  if (!ArrayBuffer.isView(file)) throw typeError("bytes", "an ArrayBuffer or a Uint8Array", file);
+  const { buffer, byteOffset, byteLength } = checkArray(file, [Uint8Array], "bytes");
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/**
+ * Reads an ONNX file. The model's constants lie on the bytes, where they can: leave these as they are.
+ * @throws ModelError if the bytes are no ONNX file, or are of an opset that octavo does not know, or data is missing
+ */
+export function readOnnx(bytes: Uint8Array | ArrayBuffer, options?: ReadOptions): Model {
+  const { external } = checkOptions(options, ["external"], "readOnnx");
+  if (external !== undefined && typeof external !== "function") throw typeError("external", "a function", external);
+  const file = decode(ModelProto, bytesOf(bytes));
+  if (!file.graph) throw fileError("there is no graph in it");
+  const graph = readGraph(file.graph, { external: external && fetchedOnce(external), depth: 0 });
+  const opsets = readEntries(file.opset_import, readOpset);
+  const metadata = readEntries(file.metadata_props, readMetadata);
+  checkOpsets(opsets.map, graph);
+  const odd = { opset_import: opsets.odd, metadata_props: metadata.odd };
+  const extra = join(encode(ModelProto, odd, file.extra));
+  return {
+    graph,
+    opsets: opsets.map,
+    ir: Number(file.ir_version ?? 0n),
+    metadata: metadata.map,
+    ...(extra.length > 0 && { extra }),
+  };
+}
+
+function writeNode(node: Node): Parts {
+  const attribute = Array.from(node.attributes, ([name, each]) => writeAttribute(name, each, writeGraph));
+  const { name, op, domain, inputs, outputs, extra } = node;
+  const content = { name: name || undefined, op_type: op, domain: domain || undefined, attribute };
+  return encode(NodeProto, { ...content, input: inputs, output: outputs }, extra);
+}
+
+function writeGraph({ name, nodes, constants, inputs, outputs, values, extra }: Graph): Parts {
+  return encode(
+    GraphProto,
+    {
+      name,
+      node: nodes.map(writeNode),
+      initializer: Array.from(constants, ([constant, value]) => writeTensor(value, constant)),
+      input: inputs.map(writeValue),
+      output: outputs.map(writeValue),
+      value_info: values.map(writeValue),
+    },
+    extra,
+  );
+}
+
+/**
+ * Writes a model as an ONNX file: the same bytes for the same model. `readOnnx` of them gives the model.
+ * @throws ModelError if the model holds what ONNX has no place for, or is larger than 2 GB
+ */
+export function writeOnnx(model: Model): Uint8Array {
+  const kept = decode(ModelProto, model.extra ?? new Uint8Array(0));
+  const writeOpset = (domain: string, version: number) =>
+    encode(OperatorSetIdProto, { domain, version: BigInt(version) });
+  const writeMetadata = (key: string, value: string) => encode(StringStringEntryProto, { key, value });
+  const content = {
+    ir_version: BigInt(model.ir),
+    graph: writeGraph(model.graph),
+    opset_import: writeEntries(model.opsets, kept.opset_import, readOpset, writeOpset),
+    metadata_props: writeEntries(model.metadata, kept.metadata_props, readMetadata, writeMetadata),
+  };
+  return join(encode(ModelProto, content, kept.extra));
+}

@@ -1,0 +1,107 @@
+// Constants as ONNX files have them: typed or raw data, in the file or beside it.
+
+import { constantError, modelError } from "../check.ts";
+import type { FormatName } from "../formats.ts";
+import { formatOfType, typeOfFormat } from "../model/data-types.ts";
+import type { Constant, OpaqueConstant } from "../model/graph.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import { storedLength, type TensorArray, tensorArray } from "../tensor/tensor.ts";
+import { type External, externalBytes } from "./external.ts";
+import { DataLocation, TensorProto } from "./onnx-schema.ts";
+import { countOf, decode, encode, integers, type Message, type Parts, unpack } from "./wire.ts";
+
+type TypedData = "float_data" | "double_data" | "int32_data" | "int64_data" | "uint64_data";
+
+/** The fields that typed data is in, where it is not that of int32. */
+const TYPED: Partial<Record<FormatName, TypedData>> = {
+  float32: "float_data",
+  float64: "double_data",
+  int64: "int64_data",
+  uint64: "uint64_data",
+  uint32: "uint64_data",
+};
+
+/** The fields but its name: that is where the tensor is, not what it is. */
+const { 8: NAME, ...UNNAMED } = TensorProto;
+
+/** A tensor of a file; in an attribute it has no name that counts. */
+export type TensorMessage = Message<typeof UNNAMED>;
+
+/** The extents of a shape. */
+function shapeOf(tensor: TensorMessage, name: string): number[] {
+  return integers(tensor.dims).map((extent) => {
+    if (extent < 0n || extent > Number.MAX_SAFE_INTEGER) throw constantError(name, "extents >= 0", extent);
+    return Number(extent);
+  });
+}
+
+/** An array on the bytes where they are aligned, else on a copy of them. */
+function onBytes(format: FormatName, bytes: Uint8Array, length: number): TensorArray {
+  const kind = tensorArray(format);
+  const isAligned = bytes.byteOffset % kind.BYTES_PER_ELEMENT === 0;
+  return isAligned ? new kind(bytes.buffer, bytes.byteOffset, length) : new kind(bytes.slice().buffer, 0, length);
+}
+
+/** What makes a constant's array when it is wanted; that it can be made is checked here. */
+function maker(tensor: TensorMessage, name: string, format: FormatName, shape: number[], external?: External) {
+  const length = storedLength(format, sizeOf(shape));
+  const wanted = length * tensorArray(format).BYTES_PER_ELEMENT;
+  const isExternal = tensor.data_location === DataLocation.EXTERNAL;
+  const field = TYPED[format] ?? "int32_data";
+  const typed = tensor[field];
+  const isTyped = !isExternal && !tensor.raw_data?.length;
+  if (isTyped && field !== "float_data" && field !== "double_data") {
+    const count = countOf(typed);
+    if (count !== length) throw constantError(name, `${length} numbers of ${format} in shape [${shape}]`, count);
+    return () => unpack(typed, new (tensorArray(format))(length));
+  }
+  const inside = isTyped ? typed : (tensor.raw_data as Uint8Array);
+  const bytes = isExternal ? externalBytes(tensor, name, wanted, external) : inside;
+  if (bytes.length !== wanted) {
+    throw constantError(name, `${wanted} bytes of ${format} in shape [${shape}]`, bytes.length);
+  }
+  return () => onBytes(format, bytes, length);
+}
+
+/** A constant whose array is made on first use: one that lies unaligned in the file is copied then, not before. */
+function lazily(format: FormatName, shape: number[], make: () => TensorArray, extra?: Uint8Array): Constant {
+  let made: TensorArray | undefined;
+  return {
+    format,
+    shape,
+    get data() {
+      made ??= make();
+      return made;
+    },
+    ...(extra && { extra }),
+  };
+}
+
+/** A tensor without its name. */
+export function readTensor(bytes: Uint8Array, name: string, external?: External): Constant | OpaqueConstant {
+  const tensor = decode(UNNAMED, bytes);
+  const format = formatOfType(tensor.data_type ?? 0);
+  if (!format) return { opaque: bytes };
+  const shape = shapeOf(tensor, name);
+  return lazily(format, shape, maker(tensor, name, format, shape, external), tensor.extra);
+}
+
+/** A tensor and its name. */
+export function readInitializer(bytes: Uint8Array, external?: External): [string, Constant | OpaqueConstant] {
+  const { name = "", extra = new Uint8Array(0) } = decode({ 8: NAME }, bytes);
+  if (name === "") throw modelError("a constant of the graph has no name");
+  return [name, readTensor(extra, name, external)];
+}
+
+/** A tensor as a message; its numbers as raw data. */
+export function writeTensor(constant: Constant | OpaqueConstant, name?: string): Parts {
+  if ("opaque" in constant) return encode({ 8: NAME }, { name }, constant.opaque);
+  const { format, shape, data, extra } = constant;
+  const data_type = typeOfFormat(format);
+  if (data_type === undefined) throw constantError(name ?? "", "a format that ONNX has", format);
+  const length = storedLength(format, sizeOf(shape));
+  if (data.length !== length)
+    throw constantError(name ?? "", `${length} numbers of ${format} in shape [${shape}]`, data);
+  const raw_data = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return encode(TensorProto, { dims: shape.map(BigInt), data_type, name, raw_data }, extra);
+}
