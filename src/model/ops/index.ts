@@ -4,11 +4,14 @@ import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
 import { CASTS } from "./cast.ts";
+import { CONVOLUTIONS } from "./conv.ts";
+import { TRANSPOSED } from "./conv-transpose.ts";
 import { GATHERS } from "./gather.ts";
 import { MAKERS } from "./make.ts";
 import { MOVES } from "./move.ts";
 import { BLOCK_PRODUCTS } from "./nbits.ts";
 import { PADS } from "./pad.ts";
+import { PRODUCTS } from "./product.ts";
 import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
@@ -21,15 +24,18 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...ACTIVATIONS,
     ...BLOCK_PRODUCTS,
     ...CASTS,
+    ...CONVOLUTIONS,
     ...GATHERS,
     ...MAKERS,
     ...MOVES,
     ...PADS,
+    ...PRODUCTS,
     ...QUANTIZED_CONVOLUTIONS,
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
     ...QUANTIZERS,
     ...SHAPES,
+    ...TRANSPOSED,
   }),
 );
 
