@@ -2,7 +2,7 @@
 
 import { constantError, modelError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
-import { formatOfType, typeOfFormat } from "../model/data-types.ts";
+import { DATA_TYPES, typeOfFormat } from "../model/data-types.ts";
 import type { Constant, OpaqueConstant } from "../model/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { storedLength, type TensorArray, tensorArray } from "../tensor/tensor.ts";
@@ -80,7 +80,7 @@ function lazily(format: FormatName, shape: number[], make: () => TensorArray, ex
 /** A tensor without its name. */
 export function readTensor(bytes: Uint8Array, name: string, external?: External): Constant | OpaqueConstant {
   const tensor = decode(UNNAMED, bytes);
-  const format = formatOfType(tensor.data_type ?? 0);
+  const format = DATA_TYPES[tensor.data_type ?? 0];
   if (!format) return { opaque: bytes };
   const shape = shapeOf(tensor, name);
   return lazily(format, shape, maker(tensor, name, format, shape, external), tensor.extra);

@@ -2,7 +2,7 @@
 
 import { modelError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
-import { formatOfType, typeOfFormat } from "../model/data-types.ts";
+import { DATA_TYPES, typeOfFormat } from "../model/data-types.ts";
 import type { Extent, Value } from "../model/graph.ts";
 import { Dimension, Tensor, TensorShapeProto, TypeProto, ValueInfoProto } from "./onnx-schema.ts";
 import { decode, encode, join, type Parts } from "./wire.ts";
@@ -26,7 +26,7 @@ function readType(bytes: Uint8Array, name: string): Type {
   const type = decode(TypeProto, bytes);
   if (!type.tensor_type) return { isWhole: !type.extra };
   const { elem_type, shape, extra } = decode(Tensor, type.tensor_type);
-  const format = formatOfType(elem_type ?? 0);
+  const format = DATA_TYPES[elem_type ?? 0];
   if (!format && elem_type) return { isWhole: false };
   const isWhole = !type.extra && !extra;
   if (!shape) return { ...(format && { format }), isWhole };
