@@ -51,6 +51,10 @@ export const OPERATION_SQUARED_DIFFERENCE: i32 = 3;
 export const OPERATION_MINIMUM: i32 = 4;
 export const OPERATION_MAXIMUM: i32 = 5;
 export const OPERATION_PRELU: i32 = 6;
+/** Of float32 only (equation 62). */
+export const OPERATION_DIV: i32 = 7;
+export const OPERATION_POW: i32 = 8;
+export const OPERATION_FMOD: i32 = 9;
 
 /** Functions of one value (docs/math.md, equation 35). */
 export const ACTIVATION_RELU: i32 = 0;
@@ -80,3 +84,38 @@ export const FIXED_TANH_8: i32 = 2;
 export const FIXED_SIGMOID_16: i32 = 3;
 export const FIXED_TANH_16: i32 = 4;
 export const FIXED_HARD_SWISH: i32 = 5;
+
+/** More functions of one value, of float32 only (docs/math.md, equation 61). */
+export const FUNCTION_CLIP: i32 = 19;
+export const FUNCTION_LINEAR: i32 = 20;
+export const FUNCTION_ABS: i32 = 21;
+export const FUNCTION_NEG: i32 = 22;
+export const FUNCTION_SIGN: i32 = 23;
+export const FUNCTION_CEIL: i32 = 24;
+export const FUNCTION_FLOOR: i32 = 25;
+export const FUNCTION_ROUND: i32 = 26;
+export const FUNCTION_RECIPROCAL: i32 = 27;
+export const FUNCTION_SQUARE: i32 = 28;
+export const FUNCTION_SELU: i32 = 29;
+export const FUNCTION_CELU: i32 = 30;
+export const FUNCTION_THRESHOLDED_RELU: i32 = 31;
+export const FUNCTION_SIN: i32 = 32;
+export const FUNCTION_COS: i32 = 33;
+export const FUNCTION_TAN: i32 = 34;
+export const FUNCTION_ASIN: i32 = 35;
+export const FUNCTION_ACOS: i32 = 36;
+export const FUNCTION_ATAN: i32 = 37;
+export const FUNCTION_SINH: i32 = 38;
+export const FUNCTION_COSH: i32 = 39;
+export const FUNCTION_ASINH: i32 = 40;
+export const FUNCTION_ACOSH: i32 = 41;
+export const FUNCTION_ATANH: i32 = 42;
+
+/** What a reduction makes of the values it takes (docs/math.md, equation 63). */
+export const REDUCTION_SUM: i32 = 0;
+export const REDUCTION_MEAN: i32 = 1;
+export const REDUCTION_SQUARES: i32 = 2;
+export const REDUCTION_MAGNITUDES: i32 = 3;
+export const REDUCTION_PRODUCT: i32 = 4;
+export const REDUCTION_MAXIMUM: i32 = 5;
+export const REDUCTION_MINIMUM: i32 = 6;

@@ -45,7 +45,7 @@ function powerOfTwo(k: i32): f64 {
 }
 
 /** exp(x) = 2^k exp(r), k = round(x / log 2). */
-function exp(x: f64): f64 {
+export function exp(x: f64): f64 {
   if (x > 709.8) return Infinity;
   if (x < -745.2) return 0;
   const k = nearest(x / (LN2_HIGH + LN2_LOW));
@@ -55,12 +55,12 @@ function exp(x: f64): f64 {
 }
 
 /** exp(x) - 1, exact near 0. */
-function expm1(x: f64): f64 {
+export function expm1(x: f64): f64 {
   return abs(x) < LN2_HIGH / 2 ? expm1Near(x) : exp(x) - 1;
 }
 
 /** log(1 + u) for u >= 0; what 1 + u lost in rounding is made good to first order. */
-function log1p(u: f64): f64 {
+export function log1p(u: f64): f64 {
   const w = 1 + u;
   return log_f64(w) + (u - (w - 1)) / w;
 }

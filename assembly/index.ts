@@ -17,10 +17,13 @@ export * from "./abi";
 export { activate_f32_f32 } from "./activation";
 export { arrange_f32_rows, arrange_i8_rows, bytes_panel, bytes_row, pack_panels } from "./blockpanels";
 export { multiply_f32_panels_f32, multiply_i8_panels_f32 } from "./blocks";
+export { combine_f32_f32 } from "./combine";
 export { depthwise_rows, pack_i8_depthwise } from "./depthwise";
 export { combine_codes_codes, combine_codes_codes_fixed } from "./elementwise";
 export { exp_f64_u32, exp_i16_u32_tflite, exp_i32_u32_tflite, inverse_i16 } from "./exponential";
+export { reduce_f32_f32 } from "./fold";
 export { flip_u8_u8 } from "./gather";
+export { map_f32_f32 } from "./map";
 export {
   count_f32_u32,
   histogram_f32_u32,
@@ -66,8 +69,10 @@ export {
   softmax_u32_i32_tflite,
   softmax_u32_i32_tflite16,
 } from "./softmax";
+export { moments_f32_f32, softmax_f32_f32, standardize_f32_f32, standardize_f32_f32_columns } from "./rows";
 export { look_up_u16_u16, look_up_u16_u8, look_up_u8_u16, look_up_u8_u8, pair_u8_u16 } from "./table";
 export { copy_axes } from "./transpose";
+export { pool_f32_f32 } from "./windows";
 
 /** q = clamp(round(x / s) + z, lo, hi) as i8. */
 export function quantize_f32_i8(x: usize, q: usize, count: u32, place: usize, lo: i32, hi: i32): i32 {

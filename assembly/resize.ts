@@ -2,6 +2,7 @@
 
 import { ARITHMETIC_ONNX } from "./abi";
 import { loadCodes4, storeCodes4 } from "./lanes";
+import { copyRun } from "./transpose";
 
 /** What lies under a pixel of the result: 32-bit fields in memory, in this order. */
 @unmanaged
@@ -13,12 +14,20 @@ class Column {
   weight: f32;
 }
 
+function copyPixels<T>(x: usize, y: usize, columns: usize, width: i32): void {
+  for (let i: i32 = 0; i < width; i++, y += sizeof<T>()) {
+    store<T>(y, load<T>(x + load<i32>(columns + ((<usize>i) << 2))));
+  }
+}
+
 /** Copies `width` pixels of `bytes` bytes; `columns` points to the int32 offsets of their sources in x. */
 export function resize_nearest(x: usize, y: usize, columns: usize, width: i32, bytes: i32): void {
-  for (let i: i32 = 0; i < width; i++, y += bytes) {
-    const from = x + load<i32>(columns + ((<usize>i) << 2));
-    if (bytes >= 16) memory.copy(y, from, bytes);
-    else for (let b: i32 = 0; b < bytes; b++) store<u8>(y + b, load<u8>(from + b));
+  if (bytes == 1) copyPixels<u8>(x, y, columns, width);
+  else if (bytes == 2) copyPixels<u16>(x, y, columns, width);
+  else if (bytes == 4) copyPixels<u32>(x, y, columns, width);
+  else if (bytes == 8) copyPixels<u64>(x, y, columns, width);
+  else {
+    for (let i: i32 = 0; i < width; i++, y += bytes) copyRun(x + load<i32>(columns + ((<usize>i) << 2)), y, bytes);
   }
 }
 

@@ -14,7 +14,7 @@ class Axis {
 const TILE: i32 = 32;
 
 /** One element, or a run of neighbouring ones. */
-function copyRun(x: usize, y: usize, bytes: i32): void {
+export function copyRun(x: usize, y: usize, bytes: i32): void {
   if (bytes >= 32) {
     memory.copy(y, x, bytes);
     return;

@@ -24,7 +24,7 @@ const KNOWN = {
 };
 
 /** Enumerations that octavo knows. */
-const ENUMERATIONS = ["AttributeType", "DataType", "DataLocation"];
+const ENUMERATIONS = ["AttributeType", "DataLocation"];
 
 const SCALARS = ["double", "float", "int32", "int64", "uint64", "string", "bytes"];
 

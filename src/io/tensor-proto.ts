@@ -2,51 +2,24 @@
 
 import { constantError, modelError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
+import { DATA_TYPES, typeOfFormat } from "../model/data-types.ts";
 import type { Constant, OpaqueConstant } from "../model/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { storedLength, type TensorArray, tensorArray } from "../tensor/tensor.ts";
 import { type External, externalBytes } from "./external.ts";
-import { DataLocation, DataType, TensorProto } from "./onnx-schema.ts";
+import { DataLocation, TensorProto } from "./onnx-schema.ts";
 import { countOf, decode, encode, integers, type Message, type Parts, unpack } from "./wire.ts";
 
 type TypedData = "float_data" | "double_data" | "int32_data" | "int64_data" | "uint64_data";
 
-/** The formats that ONNX has, with the field that their typed data is in. */
-const TYPES: readonly (readonly [type: number, format: FormatName, field: TypedData])[] = [
-  [DataType.FLOAT, "float32", "float_data"],
-  [DataType.DOUBLE, "float64", "double_data"],
-  [DataType.INT64, "int64", "int64_data"],
-  [DataType.UINT64, "uint64", "uint64_data"],
-  [DataType.UINT32, "uint32", "uint64_data"],
-  [DataType.INT32, "int32", "int32_data"],
-  [DataType.INT16, "int16", "int32_data"],
-  [DataType.UINT16, "uint16", "int32_data"],
-  [DataType.INT8, "int8", "int32_data"],
-  [DataType.UINT8, "uint8", "int32_data"],
-  [DataType.INT4, "int4", "int32_data"],
-  [DataType.UINT4, "uint4", "int32_data"],
-  [DataType.INT2, "int2", "int32_data"],
-  [DataType.UINT2, "uint2", "int32_data"],
-  [DataType.BOOL, "bool", "int32_data"],
-  [DataType.FLOAT16, "float16", "int32_data"],
-  [DataType.BFLOAT16, "bfloat16", "int32_data"],
-  [DataType.FLOAT8E4M3FN, "float8_e4m3fn", "int32_data"],
-  [DataType.FLOAT8E4M3FNUZ, "float8_e4m3fnuz", "int32_data"],
-  [DataType.FLOAT8E5M2, "float8_e5m2", "int32_data"],
-  [DataType.FLOAT8E5M2FNUZ, "float8_e5m2fnuz", "int32_data"],
-  [DataType.FLOAT8E8M0, "float8_e8m0fnu", "int32_data"],
-  [DataType.FLOAT4E2M1, "float4_e2m1fn", "int32_data"],
-];
-
-/** ONNX's number of a format; undefined if it has none. */
-export function typeOf(format: FormatName): number | undefined {
-  return TYPES.find(([, name]) => name === format)?.[0];
-}
-
-/** The format that a number of ONNX's stands for. */
-export function formatOf(type: number | undefined): FormatName | undefined {
-  return TYPES.find(([number]) => number === type)?.[1];
-}
+/** The fields that typed data is in, where it is not that of int32. */
+const TYPED: Partial<Record<FormatName, TypedData>> = {
+  float32: "float_data",
+  float64: "double_data",
+  int64: "int64_data",
+  uint64: "uint64_data",
+  uint32: "uint64_data",
+};
 
 /** The fields but its name: that is where the tensor is, not what it is. */
 const { 8: NAME, ...UNNAMED } = TensorProto;
@@ -74,7 +47,7 @@ function maker(tensor: TensorMessage, name: string, format: FormatName, shape: n
   const length = storedLength(format, sizeOf(shape));
   const wanted = length * tensorArray(format).BYTES_PER_ELEMENT;
   const isExternal = tensor.data_location === DataLocation.EXTERNAL;
-  const field = (TYPES.find(([, known]) => known === format) as (typeof TYPES)[number])[2];
+  const field = TYPED[format] ?? "int32_data";
   const typed = tensor[field];
   const isTyped = !isExternal && !tensor.raw_data?.length;
   if (isTyped && field !== "float_data" && field !== "double_data") {
@@ -107,7 +80,7 @@ function lazily(format: FormatName, shape: number[], make: () => TensorArray, ex
 /** A tensor without its name. */
 export function readTensor(bytes: Uint8Array, name: string, external?: External): Constant | OpaqueConstant {
   const tensor = decode(UNNAMED, bytes);
-  const format = formatOf(tensor.data_type);
+  const format = DATA_TYPES[tensor.data_type ?? 0];
   if (!format) return { opaque: bytes };
   const shape = shapeOf(tensor, name);
   return lazily(format, shape, maker(tensor, name, format, shape, external), tensor.extra);
@@ -124,7 +97,7 @@ export function readInitializer(bytes: Uint8Array, external?: External): [string
 export function writeTensor(constant: Constant | OpaqueConstant, name?: string): Parts {
   if ("opaque" in constant) return encode({ 8: NAME }, { name }, constant.opaque);
   const { format, shape, data, extra } = constant;
-  const data_type = typeOf(format);
+  const data_type = typeOfFormat(format);
   if (data_type === undefined) throw constantError(name ?? "", "a format that ONNX has", format);
   const length = storedLength(format, sizeOf(shape));
   if (data.length !== length)

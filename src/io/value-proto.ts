@@ -2,9 +2,9 @@
 
 import { modelError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
+import { DATA_TYPES, typeOfFormat } from "../model/data-types.ts";
 import type { Extent, Value } from "../model/graph.ts";
 import { Dimension, Tensor, TensorShapeProto, TypeProto, ValueInfoProto } from "./onnx-schema.ts";
-import { formatOf, typeOf } from "./tensor-proto.ts";
 import { decode, encode, join, type Parts } from "./wire.ts";
 
 /** What octavo knows of a type, and whether that is all of it. */
@@ -26,7 +26,7 @@ function readType(bytes: Uint8Array, name: string): Type {
   const type = decode(TypeProto, bytes);
   if (!type.tensor_type) return { isWhole: !type.extra };
   const { elem_type, shape, extra } = decode(Tensor, type.tensor_type);
-  const format = formatOf(elem_type);
+  const format = DATA_TYPES[elem_type ?? 0];
   if (!format && elem_type) return { isWhole: false };
   const isWhole = !type.extra && !extra;
   if (!shape) return { ...(format && { format }), isWhole };
@@ -55,7 +55,7 @@ function writeExtent(extent: Extent, name: string): Parts {
 
 function writeType({ name, format, shape }: Value): Parts | undefined {
   if (!format && !shape) return undefined;
-  const elem_type = format && typeOf(format);
+  const elem_type = format && typeOfFormat(format);
   if (format && elem_type === undefined) throw modelError(`value "${name}" has a format that ONNX has not: ${format}`);
   const extents = shape?.map((extent) => writeExtent(extent, name));
   const tensor = { elem_type, shape: extents && encode(TensorShapeProto, { dim: extents }) };

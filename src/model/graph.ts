@@ -111,7 +111,8 @@ export function feedsOf(graph: Graph): readonly Value[] {
   return graph.inputs.filter(({ name }) => !graph.constants.has(name));
 }
 
-function graphsOf(attribute: Attribute): readonly Graph[] {
+/** The subgraphs that an attribute holds. */
+export function graphsOf(attribute: Attribute): readonly Graph[] {
   if (attribute.kind === "graph") return [attribute.value];
   return attribute.kind === "graphs" ? attribute.value : [];
 }

@@ -90,7 +90,8 @@ export function step(walk: Walk, node: Node): string[] {
   });
   const sources = new Set(node.inputs.flatMap((name) => [...(walk.sources.get(name) ?? [])]));
   for (const name of node.outputs) walk.sources.set(name, sources);
-  if (!whole) walk.steps.push({ operator, site, outputs });
+  // an output may be known of unknown inputs: a shape
+  if (!outputs.every((output) => !output || output.value)) walk.steps.push({ operator, site, outputs });
   return [];
 }
 

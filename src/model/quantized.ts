@@ -2,7 +2,7 @@
 // not, weights that are packed once.
 
 import { nodeError } from "../check.ts";
-import { FORMATS, type FormatName } from "../formats.ts";
+import { type CodeArray, FORMATS, type FormatName } from "../formats.ts";
 import { decode, unpack } from "../tensor/codec.ts";
 import type { Scales } from "../tensor/grain.ts";
 import { type PreparedWeight, prepare } from "../tensor/prepare.ts";
@@ -11,6 +11,7 @@ import type { QTensor, Tensor, TensorArray } from "../tensor/tensor.ts";
 import type { Node } from "./graph.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, readOf, type Site } from "./operator.ts";
 import { checkFormats, input } from "./site.ts";
+import { copyAlong, transposition } from "./transpose.ts";
 
 /** Which inputs of a node are a quantized tensor: where there is no scale, or it is left out, it is 1; a zero, 0. */
 export interface Operand {
@@ -63,6 +64,26 @@ function asNode<R>(node: Node, work: () => R): R {
   }
 }
 
+/** [outer, a, b] with its two last axes exchanged: [outer, b, a]. */
+export function exchanged<A extends CodeArray>(
+  { store: { engine } }: Call,
+  data: A,
+  outer: number,
+  a: number,
+  b: number,
+): A {
+  const { arena } = engine;
+  const moved = data.slice() as A;
+  if (a <= 1 || b <= 1) return moved;
+  arena.scope(() => {
+    const to = arena.reserve(data.byteLength);
+    const walk = transposition([outer, a, b], [0, 2, 1], data.BYTES_PER_ELEMENT);
+    copyAlong(engine, walk, arena.copy(data), to);
+    arena.read(to, moved);
+  });
+  return moved;
+}
+
 /** A row that computes the data of its one output with array functions. */
 export function arrayRow(infer: Operator["infer"], compute: (call: Call) => () => TensorArray): Operator {
   return {
@@ -84,7 +105,7 @@ export function tensorOf(call: Call, place: Place): Tensor {
 }
 
 /** Whether inputs, where they are there, are known beforehand. */
-function areKnown(call: Call, inputs: readonly (number | undefined)[]): boolean {
+export function areKnown(call: Call, inputs: readonly (number | undefined)[]): boolean {
   return inputs.every((i) => i === undefined || !call.inputs[i] || call.inputs[i].value);
 }
 

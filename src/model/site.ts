@@ -1,8 +1,10 @@
 // What operators' rules ask of their inputs.
 
-import { nodeError } from "../check.ts";
+import { nodeError, nodeRangeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import { storedLength, type Tensor, tensorArray } from "../tensor/tensor.ts";
+import { intsOf } from "./attributes.ts";
 import type { Known, Site } from "./operator.ts";
 
 /** An input that has to be there. */
@@ -36,4 +38,24 @@ export function knownValue(site: Site, i: number): Tensor | undefined {
 export function numbersOf(site: Site, i: number): number[] | undefined {
   const value = knownValue(site, i);
   return value && Array.from(value.data as ArrayLike<number | bigint>, Number);
+}
+
+/** The axes that an input or an attribute lists, counted from the front and in order; undefined where neither is there. */
+export function axesOf(site: Site, i: number, name: string, rank: number): number[] | undefined {
+  const listed = numbersOf(site, i) ?? intsOf(site.node, name, undefined);
+  const axes = listed?.map((axis) => axisOf(site, axis, rank)).sort((a, b) => a - b);
+  if (axes && new Set(axes).size < axes.length) throw nodeRangeError(site.node, "axes", "each axis once", listed);
+  return axes;
+}
+
+/** Bytes that wasm can hold. */
+const MOST_BYTES = 2 ** 32;
+
+/** A shape that follows from numbers in a model, held to what memory can hold. */
+export function checkedShape(site: Site, shape: readonly number[], format: FormatName): number[] {
+  const fits = shape.every((extent) => Number.isInteger(extent) && extent >= 0);
+  if (!fits || storedLength(format, sizeOf(shape)) * tensorArray(format).BYTES_PER_ELEMENT > MOST_BYTES) {
+    throw nodeRangeError(site.node, "shape", "extents >= 0 of at most 4 GiB in all", shape);
+  }
+  return [...shape];
 }

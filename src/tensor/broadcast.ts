@@ -34,7 +34,7 @@ export function feedOf({ codes, shape: own, data }: Operand, shape: readonly num
 }
 
 /** Fills `to` with the values from `start` on. */
-function expand(to: CodeArray, data: CodeArray, runs: readonly Run[], start: number): void {
+export function expand(to: CodeArray, data: CodeArray, runs: readonly Run[], start: number): void {
   const { extent, stride } = runs.at(-1) as Run;
   for (let done = 0; done < to.length; ) {
     const position = start + done;

@@ -22,7 +22,7 @@ export function rowsAlong(shape: readonly number[], axis: number): Rows {
 }
 
 /** The two last axes of [outer, a, b] exchanged. */
-export function exchanged<A extends CodeArray>(data: A, outer: number, a: number, b: number): A {
+function exchanged<A extends CodeArray>(data: A, outer: number, a: number, b: number): A {
   const moved = data.slice() as A;
   for (let i = 0, at = 0; i < outer; i++) {
     for (let j = 0; j < b; j++) {

@@ -3,6 +3,12 @@
 import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
+import { CASTS } from "./cast.ts";
+import { GATHERS } from "./gather.ts";
+import { MAKERS } from "./make.ts";
+import { MOVES } from "./move.ts";
+import { BLOCK_PRODUCTS } from "./nbits.ts";
+import { PADS } from "./pad.ts";
 import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
@@ -13,6 +19,12 @@ import { SHAPES } from "./shape.ts";
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
   Object.entries({
     ...ACTIVATIONS,
+    ...BLOCK_PRODUCTS,
+    ...CASTS,
+    ...GATHERS,
+    ...MAKERS,
+    ...MOVES,
+    ...PADS,
     ...QUANTIZED_CONVOLUTIONS,
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,

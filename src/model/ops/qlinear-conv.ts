@@ -4,7 +4,6 @@ import { nodeError } from "../../check.ts";
 import type { CodeArray } from "../../formats.ts";
 import { accumulate } from "../../tensor/accumulate.ts";
 import { conv2d } from "../../tensor/conv.ts";
-import { exchanged } from "../../tensor/rows.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 import type { QTensor } from "../../tensor/tensor.ts";
 import { intOf } from "../attributes.ts";
@@ -14,6 +13,7 @@ import {
   biasOf,
   checkBias,
   checkOperand,
+  exchanged,
   INTEGERS,
   type Operands,
   operandOf,
@@ -77,7 +77,7 @@ function convolutionOf(call: Call, convolution: Convolution) {
   const operand = operandOf(call, convolution.a);
   const x = (): QTensor => {
     const { data, ...rest } = operand();
-    return { ...rest, shape, data: exchanged(data, shape[0] as number, channels, pixels) };
+    return { ...rest, shape, data: exchanged(call, data, shape[0] as number, channels, pixels) };
   };
   const taps = (kernel[1] as number) * (kernel[2] as number);
   const w = weightOf(
@@ -85,7 +85,7 @@ function convolutionOf(call: Call, convolution: Convolution) {
     convolution.b,
     `channels last in ${groups} groups`,
     ({ format, data }) => {
-      const moved = exchanged(data as CodeArray, kernel[0] as number, kernel[3] as number, taps);
+      const moved = exchanged(call, data as CodeArray, kernel[0] as number, kernel[3] as number, taps);
       return { weight: { format, shape: kernel, data: moved }, axis: 0 };
     },
     groups,
@@ -99,7 +99,7 @@ function convolutionOf(call: Call, convolution: Convolution) {
   };
   const [images = 0, outputs = 0, ...extents] = output;
   /** Results with channels second. */
-  const back = <A extends CodeArray>(data: A): A => exchanged(data, images, sizeOf(extents), outputs);
+  const back = <A extends CodeArray>(data: A): A => exchanged(call, data, images, sizeOf(extents), outputs);
   return { x, w, placement, back };
 }
 

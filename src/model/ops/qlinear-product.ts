@@ -6,7 +6,6 @@ import { linear, matmul } from "../../tensor/matmul.ts";
 import { checkOperand as checkCodes } from "../../tensor/operand.ts";
 import type { PreparedWeight } from "../../tensor/prepare.ts";
 import { quantize } from "../../tensor/quantize.ts";
-import { exchanged } from "../../tensor/rows.ts";
 import { broadcastShape, sizeOf } from "../../tensor/shape.ts";
 import type { QTensor, Tensor } from "../../tensor/tensor.ts";
 import { floatOf, intOf } from "../attributes.ts";
@@ -17,6 +16,7 @@ import {
   biasOf,
   checkBias,
   checkOperand,
+  exchanged,
   INTEGERS,
   type Operand,
   type Operands,
@@ -48,10 +48,10 @@ function shapesOf(site: Site, a: Known, b: Known): Shapes {
 }
 
 /** Weights [..., k, n] as [..., n, k]; a batch of one is one matrix. */
-function transposed(shape: readonly number[], { format, data }: Tensor): Arranged {
+function transposed(call: Call, shape: readonly number[], { format, data }: Tensor): Arranged {
   const [lead, k, n] = [shape.slice(0, -2), shape.at(-2) as number, shape.at(-1) as number];
   const batch = sizeOf(lead);
-  const moved = exchanged(data as CodeArray, batch, k, n);
+  const moved = exchanged(call, data as CodeArray, batch, k, n);
   const matrices = batch === 1 ? [n, k] : [...lead, n, k];
   return { weight: { format, shape: matrices, data: moved }, axis: matrices.length - 2 };
 }
@@ -67,7 +67,7 @@ function matricesOf(call: Call, product: Operands): { x: () => QTensor; w: () =>
   const operand = operandOf(call, product.a);
   return {
     x: () => ({ ...operand(), shape }),
-    w: weightOf(call, product.b, `[n, k] of [${w}]`, (weight) => transposed(w, weight)),
+    w: weightOf(call, product.b, `[n, k] of [${w}]`, (weight) => transposed(call, w, weight)),
   };
 }
 
@@ -117,7 +117,7 @@ const DynamicQuantizeMatMul = arrayRow(
   (call) => {
     const shapes = dynamicShapes(call);
     const a = input(call, 0);
-    const w = weightOf(call, DYNAMIC, `[n, k] of [${shapes.w}]`, (weight) => transposed(shapes.w, weight));
+    const w = weightOf(call, DYNAMIC, `[n, k] of [${shapes.w}]`, (weight) => transposed(call, shapes.w, weight));
     const bias = biasOf(call, 4);
     return () => {
       const x = quantize(tensorOf(call, a).data as Float32Array, { format: "uint8", shape: shapes.x });
@@ -160,9 +160,9 @@ function gemmBias(site: Site, n: number): void {
 }
 
 /** A matrix with its axes exchanged. */
-function flipped({ format, shape, data }: Tensor): Tensor {
+function flipped(call: Call, { format, shape, data }: Tensor): Tensor {
   const [rows, columns] = shape as [number, number];
-  return { format, shape: [columns, rows], data: exchanged(data as CodeArray, 1, rows, columns) };
+  return { format, shape: [columns, rows], data: exchanged(call, data as CodeArray, 1, rows, columns) };
 }
 
 const QGemm = arrayRow(
@@ -177,9 +177,9 @@ const QGemm = arrayRow(
     const a = operandOf(call, QUANTIZED.a);
     const x = (): QTensor => {
       const { scale, ...rest } = a();
-      return { ...rest, ...(transA && flipped(rest)), scale: scale.map((each) => each * alpha) } as QTensor;
+      return { ...rest, ...(transA && flipped(call, rest)), scale: scale.map((each) => each * alpha) } as QTensor;
     };
-    const form = (weight: Tensor) => ({ weight: transB ? weight : flipped(weight), axis: 0 });
+    const form = (weight: Tensor) => ({ weight: transB ? weight : flipped(call, weight), axis: 0 });
     const w = weightOf(call, QUANTIZED.b, transB ? "[n, k]" : "[n, k] of [k, n]", form);
     const c = biasOf<Int32Array>(call, 6);
     const bias = () => {

@@ -1,28 +1,32 @@
 // Functions of codes that give codes: elementwise, pools, softmax, concatenation.
 
 import { nodeError } from "../../check.ts";
+import type { CodeArray } from "../../formats.ts";
 import { activate } from "../../tensor/activate.ts";
 import { add, mul } from "../../tensor/binary.ts";
+import { expand } from "../../tensor/broadcast.ts";
 import { concat } from "../../tensor/concat.ts";
 import { averagePool2d } from "../../tensor/pool.ts";
+import { requantize } from "../../tensor/quantize.ts";
 import { reduceMean } from "../../tensor/reduce.ts";
-import { exchanged } from "../../tensor/rows.ts";
-import { broadcastShape, sizeOf } from "../../tensor/shape.ts";
+import { broadcastShape, runsOf, sizeOf } from "../../tensor/shape.ts";
 import { softmax } from "../../tensor/softmax.ts";
-import type { QTensor } from "../../tensor/tensor.ts";
+import type { QTensor, Tensor } from "../../tensor/tensor.ts";
 import { floatOf, intOf, intsOf } from "../attributes.ts";
-import type { Known, Operator, Site } from "../operator.ts";
+import type { Call, Known, Operator, Site } from "../operator.ts";
 import {
   arrayRow,
   checkOperand,
+  exchanged,
   type Operand,
   operandOf,
   QUANTIZED,
   type ResultParameters,
   resultFormat,
   resultOf,
+  tensorOf,
 } from "../quantized.ts";
-import { axisOf, input } from "../site.ts";
+import { axisOf, checkFormats, input } from "../site.ts";
 import { lined, windowsOf } from "../windows.ts";
 
 const { a: A, b: B } = QUANTIZED;
@@ -31,7 +35,7 @@ const sameShape = (_: Site, { shape }: Known) => shape;
 
 /** A function of one tensor whose result is quantized as inputs 3 and 4 say. */
 function single(
-  compute: (x: QTensor, y: ResultParameters, site: Site) => QTensor,
+  compute: (x: QTensor, y: ResultParameters, call: Call) => QTensor,
   shapeOf: (site: Site, x: Known) => readonly number[] = sameShape,
 ): Operator {
   return arrayRow(
@@ -91,11 +95,11 @@ function pooledWindows(site: Site, x: Known) {
   return { ...image, windows: windowsOf(site, image.extents) };
 }
 
-function averagePool(x: QTensor, y: ResultParameters, site: Site): QTensor {
-  const { isLast, images, channels, extents, windows } = pooledWindows(site, x as Known);
+function averagePool(x: QTensor, y: ResultParameters, call: Call): QTensor {
+  const { isLast, images, channels, extents, windows } = pooledWindows(call, x as Known);
   const { kernel, strides, dilations, before, after, ceil, output } = windows;
   const shape = [images, ...lined(extents, 1), channels];
-  const data = isLast ? x.data : exchanged(x.data, images, channels, sizeOf(extents));
+  const data = isLast ? x.data : exchanged(call, x.data, images, channels, sizeOf(extents));
   const pooled = averagePool2d(
     { ...x, shape, data },
     {
@@ -105,10 +109,10 @@ function averagePool(x: QTensor, y: ResultParameters, site: Site): QTensor {
       dilations: lined(dilations, 1),
       pads: [...lined(before, 0), ...lined(after, 0)],
       ceil,
-      countIncludePad: intOf(site.node, "count_include_pad", 0) !== 0,
+      countIncludePad: intOf(call.node, "count_include_pad", 0) !== 0,
     },
   );
-  return isLast ? pooled : { ...pooled, data: exchanged(pooled.data, images, sizeOf(output), channels) };
+  return isLast ? pooled : { ...pooled, data: exchanged(call, pooled.data, images, sizeOf(output), channels) };
 }
 
 /** The axes of a mean: all, where none are named. */
@@ -168,6 +172,38 @@ const QLinearConcat = arrayRow(
   },
 );
 
+const CHOICE = { a: { codes: 1, scale: 2, zero: 3 }, b: { codes: 4, scale: 5, zero: 6 } } as const;
+
+/** The shape of a QLinearWhere's result. */
+function choiceShape(site: Site): number[] {
+  checkFormats(site, 0, ["bool"]);
+  const shapes = [input(site, 0), checkOperand(site, CHOICE.a), checkOperand(site, CHOICE.b)].map(({ shape }) => shape);
+  const shape = shapes.reduce<number[] | undefined>((all, own) => all && broadcastShape(all, own), []);
+  if (shape) return shape;
+  throw nodeError(site.node, `expected shapes that broadcast, got ${shapes.map((own) => `[${own}]`).join(" and ")}`);
+}
+
+/** A tensor's codes, broadcast. */
+function broadcast({ shape: own, data }: Tensor, shape: readonly number[]): CodeArray {
+  const all = new (data.constructor as new (length: number) => CodeArray)(sizeOf(shape));
+  expand(all, data as CodeArray, runsOf(own, shape), 0);
+  return all;
+}
+
+const QLinearWhere = arrayRow(
+  (site) => [{ format: resultFormat(site, 7, 8, 1), shape: choiceShape(site) }],
+  (call) => {
+    const shape = choiceShape(call);
+    const [a, b, y] = [operandOf(call, CHOICE.a), operandOf(call, CHOICE.b), resultOf(call, 7, 8)];
+    return () => {
+      const condition = broadcast(tensorOf(call, input(call, 0)), shape);
+      const [chosen, other] = [broadcast(requantize(a(), y()), shape), broadcast(requantize(b(), y()), shape)];
+      for (let i = 0; i < condition.length; i++) if (!condition[i]) chosen[i] = other[i] as number;
+      return chosen;
+    };
+  },
+);
+
 const ROWS: Readonly<Record<string, Operator>> = {
   QLinearAdd: pair(add),
   QLinearMul: pair(mul),
@@ -189,6 +225,7 @@ const ROWS: Readonly<Record<string, Operator>> = {
   }),
   QLinearReduceMean,
   QLinearConcat,
+  QLinearWhere,
 };
 
 /** All of them are onnxruntime's. */

@@ -8,7 +8,7 @@ import { type Chunk, eachChunk, type Grain, grainOf, onePlace, type Scales, writ
 import { dequantizeChunk, quantizeChunk, type Step } from "../../tensor/steps.ts";
 import { type CodeFormat, codeBytes, rangeOf } from "../../tensor/tensor.ts";
 import { intOf } from "../attributes.ts";
-import { formatOfType } from "../data-type.ts";
+import { formatOfType } from "../data-types.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { derived, parametersOf, SCALE_FORMATS } from "../quantized.ts";
 import { axisOf, checkFormats, input } from "../site.ts";
@@ -51,9 +51,9 @@ function grainFor(site: Site): Grain {
 function formatIn({ node }: Site, name: string, formats: readonly FormatName[]): FormatName | undefined {
   const number = intOf(node, name, 0);
   if (number === 0) return undefined;
-  const format = formatOfType(number);
-  if (format && formats.includes(format)) return format;
-  throw nodeError(node, `"${name}" expected the type of ${formats.join(" or ")}, got ${format ?? number}`);
+  const format = formatOfType(node, name, number);
+  if (formats.includes(format)) return format;
+  throw nodeError(node, `"${name}" expected the type of ${formats.join(" or ")}, got ${format}`);
 }
 
 /** The format of a QuantizeLinear's result: that of its zero, or as `output_dtype` says. */

@@ -1,0 +1,217 @@
+// A graph being rewritten: what gives and what takes each value stays true through every change. Every pass is a rule that looks at
+// one node after the other and changes what is around it.
+
+import {
+  type Constant,
+  constantOf,
+  feedsOf,
+  type Graph,
+  graphsOf,
+  inOrder,
+  type Model,
+  type Node,
+  takenBy,
+  versionOf,
+  withGraph,
+  withoutUnused,
+} from "../model/graph.ts";
+import { operatorOf } from "../model/ops/index.ts";
+import { type Outline, outlinesOf } from "./outline.ts";
+
+/** The first version of the file format in which a constant is not listed among the inputs. */
+const IR_OF_CONSTANTS = 4;
+
+/** Every name that a graph has for a value, those inside its nodes' subgraphs included. */
+function namesOf(graph: Graph, names = new Set<string>()): Set<string> {
+  for (const { name } of graph.inputs) names.add(name);
+  for (const name of graph.constants.keys()) names.add(name);
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) names.add(name);
+    for (const inner of [...node.attributes.values()].flatMap(graphsOf)) namesOf(inner, names);
+  }
+  return names;
+}
+
+/** Whether a node takes a value by an input only, and not inside a subgraph. */
+function takesOutside(node: Node, name: string): boolean {
+  const count = (names: readonly string[]) => names.filter((each) => each === name).length;
+  return count(takenBy(node)) === count(node.inputs);
+}
+
+const renamed = (names: readonly string[], from: string, to: string) =>
+  names.map((name) => (name === from ? to : name));
+
+/** A model's graph that can be changed; `model` is what has become of it. */
+export class Edit {
+  private readonly before: Model;
+  /** The nodes, where they stand: one that is made stands where the one that it replaces stood. */
+  private readonly slots: Set<Node>[] = [];
+  private readonly slotOf = new Map<Node, Set<Node>>();
+  private readonly makers = new Map<string, Node>();
+  private readonly takers = new Map<string, Set<Node>>();
+  private readonly outputs: ReadonlySet<string>;
+  private readonly constants: Graph["constants"] & Map<string, Constant>;
+  private readonly opsets: Map<string, number>;
+  private names: Set<string> | undefined;
+  private outlines: ReadonlyMap<string, Outline> | undefined;
+  private changed = false;
+
+  constructor(model: Model) {
+    this.before = model;
+    this.outputs = new Set(model.graph.outputs.map(({ name }) => name));
+    this.constants = new Map(model.graph.constants) as typeof this.constants;
+    this.opsets = new Map(model.opsets);
+    for (const node of inOrder(model.graph)) {
+      const slot = new Set<Node>();
+      this.slots.push(slot);
+      this.insert(node, slot);
+    }
+  }
+
+  private insert(node: Node, slot: Set<Node>): void {
+    slot.add(node);
+    this.slotOf.set(node, slot);
+    for (const name of node.outputs.filter(Boolean)) this.makers.set(name, node);
+    for (const name of takenBy(node)) {
+      const takers = this.takers.get(name) ?? new Set();
+      this.takers.set(name, takers.add(node));
+    }
+  }
+
+  private remove(node: Node): void {
+    this.changed = true;
+    this.slotOf.get(node)?.delete(node);
+    this.slotOf.delete(node);
+    for (const name of node.outputs) this.makers.delete(name);
+    for (const name of takenBy(node)) this.takers.get(name)?.delete(node);
+  }
+
+  /** Shows every node to the rule, in order; of nodes that are made at or behind the one it looks at, these as well. */
+  each(rule: (edit: Edit, node: Node) => void): void {
+    for (const slot of this.slots) for (const node of slot) rule(this, node);
+  }
+
+  /** The node that gives a value. */
+  maker(name: string): Node | undefined {
+    return this.makers.get(name);
+  }
+
+  /** The nodes that take a value. */
+  takersOf(name: string): readonly Node[] {
+    return [...(this.takers.get(name) ?? [])];
+  }
+
+  isOutput(name: string): boolean {
+    return this.outputs.has(name);
+  }
+
+  isTaken(name: string): boolean {
+    return this.isOutput(name) || (this.takers.get(name)?.size ?? 0) > 0;
+  }
+
+  /** Whether only these nodes take a value, and not inside their subgraphs. */
+  isOnlyFor(name: string, nodes: readonly Node[]): boolean {
+    if (this.isOutput(name) || (this.takers.get(name)?.size ?? 0) > nodes.length) return false;
+    return this.takersOf(name).every((node) => nodes.includes(node) && takesOutside(node, name));
+  }
+
+  /** A constant that is a tensor of numbers. */
+  constant(name: string | undefined): Constant | undefined {
+    return constantOf({ ...this.before.graph, constants: this.constants }, name ?? "");
+  }
+
+  /** What is known of a value of the model as it was. */
+  outline(name: string): Outline | undefined {
+    this.outlines ??= outlinesOf(this.before);
+    return this.outlines.get(name);
+  }
+
+  version(node: Node): number {
+    return versionOf(this.before, node);
+  }
+
+  /** Says that nodes of a domain are there. */
+  useDomain(domain: string, version: number): void {
+    if (!this.opsets.has(domain)) this.opsets.set(domain, version);
+  }
+
+  /** A name that no value has yet: the one that is wanted, or one like it. */
+  freshName(wanted: string): string {
+    this.names ??= namesOf(this.before.graph);
+    let name = wanted;
+    for (let i = 2; this.names.has(name); i++) name = `${wanted}_${i}`;
+    this.names.add(name);
+    return name;
+  }
+
+  /** Adds a constant; returns its name. */
+  addConstant(wanted: string, data: Float32Array, shape: readonly number[]): string {
+    const name = this.freshName(wanted);
+    this.constants.set(name, { format: "float32", shape, data });
+    return name;
+  }
+
+  /** The name of another constant for a node that takes this one: the same, if nothing else takes it. */
+  changeConstant(name: string, node: Node, data: Float32Array, shape: readonly number[]): string {
+    if (!this.isOnlyFor(name, [node])) return this.addConstant(name, data, shape);
+    this.constants.set(name, { ...this.constants.get(name), format: "float32", shape, data });
+    return name;
+  }
+
+  /** Puts nodes in the place of a node; nodes that only it needed go with it. */
+  replace(node: Node, ...made: Node[]): void {
+    const slot = this.slotOf.get(node) as Set<Node>;
+    this.remove(node);
+    for (const each of made) this.insert(each, slot);
+    this.sweep(takenBy(node));
+  }
+
+  /** Removes what gives these values if nothing takes them; nodes that octavo does not know stay, for they may do more. */
+  sweep(names: Iterable<string> = [...this.makers.keys()]): void {
+    const pending = [...names];
+    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+      const node = this.maker(name);
+      if (!node || !operatorOf(node) || node.outputs.some((output) => this.isTaken(output))) continue;
+      this.remove(node);
+      pending.push(...takenBy(node));
+    }
+  }
+
+  /** Removes a node whose first output is the same as one of its inputs; leaves it where a name of the graph's forbids it. */
+  bypass(node: Node, source: string): void {
+    const [target = ""] = node.outputs;
+    const [from, to] = this.isOutput(target) ? [source, target] : [target, source];
+    // an output keeps its name: what makes the source makes the output then
+    const maker = this.maker(from);
+    if (!maker || this.isOutput(from)) return;
+    const takers = this.takersOf(from).filter((taker) => taker !== node);
+    if (!takers.every((taker) => takesOutside(taker, from))) return;
+    this.remove(node);
+    if (maker !== node) this.swap(maker, { ...maker, outputs: renamed(maker.outputs, from, to) });
+    for (const taker of takers) this.swap(taker, { ...taker, inputs: renamed(taker.inputs, from, to) });
+    this.sweep(takenBy(node));
+  }
+
+  private swap(node: Node, other: Node): void {
+    const slot = this.slotOf.get(node) as Set<Node>;
+    this.remove(node);
+    this.insert(other, slot);
+  }
+
+  /** The model as it is now; the one that it was if nothing was changed. */
+  get model(): Model {
+    if (!this.changed) return this.before;
+    const graph = { ...this.before.graph, constants: this.constants };
+    const nodes = this.slots.flatMap((slot) => [...slot]);
+    // a constant that is listed as an input is one that could be fed, and an old file lists all: now none can
+    const changed = withGraph(this.before, { ...graph, nodes, inputs: feedsOf(graph) });
+    return withoutUnused({ ...changed, opsets: this.opsets, ir: Math.max(changed.ir, IR_OF_CONSTANTS) });
+  }
+}
+
+/** A model after a rule has seen all its nodes; the same model where the rule changed nothing. */
+export function rewrite(model: Model, rule: (edit: Edit, node: Node) => void): Model {
+  const edit = new Edit(model);
+  edit.each(rule);
+  return edit.model;
+}
