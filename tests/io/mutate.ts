@@ -69,7 +69,9 @@ function parse(bytes: Buffer): Field[] | undefined {
 }
 
 function build(fields: readonly Field[]): Buffer {
-  const parts = fields.map((field) => ("raw" in field ? [field.raw] : [field.tag, varint(field.body.length), field.body]));
+  const parts = fields.map((field) =>
+    "raw" in field ? [field.raw] : [field.tag, varint(field.body.length), field.body],
+  );
   return Buffer.concat(parts.flat());
 }
 
@@ -91,7 +93,11 @@ function bytewise(bytes: Buffer, other: Buffer, draws: Draws): Buffer {
       return Buffer.concat([bytes.subarray(0, at), taken, bytes.subarray(at + taken.length)]);
     default:
       // a number made large: a length, an extent, a type
-      return Buffer.concat([bytes.subarray(0, at), Buffer.from([255, 255, 255, 255, draws.below(16)]), bytes.subarray(at + 1)]);
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        Buffer.from([255, 255, 255, 255, draws.below(16)]),
+        bytes.subarray(at + 1),
+      ]);
   }
 }
 
@@ -109,7 +115,10 @@ function fieldwise(fields: readonly Field[], draws: Draws): Field[] {
       return [chosen, ...rest];
     default: {
       const number = varint(8 * (1 + draws.below(30)) + draws.below(6));
-      return [...rest, "raw" in chosen ? { raw: Buffer.concat([number, chosen.raw.subarray(1)]) } : { ...chosen, tag: number }];
+      return [
+        ...rest,
+        "raw" in chosen ? { raw: Buffer.concat([number, chosen.raw.subarray(1)]) } : { ...chosen, tag: number },
+      ];
     }
   }
 }
