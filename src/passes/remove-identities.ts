@@ -11,20 +11,20 @@ type Check = (edit: Edit, node: Node) => boolean;
 const firstInput = (node: Node) => node.inputs[0] ?? "";
 const firstOutput = (node: Node) => node.outputs[0] ?? "";
 
-const keepsShape: Check = (edit, node) =>
+const _keepsShape: Check = (edit, node) =>
   haveSameShape(edit.outline(firstInput(node)), edit.outline(firstOutput(node)));
 
-const hasOneInput: Check = (_, node) => node.inputs.length === 1;
+const _hasOneInput: Check = (_, node) => node.inputs.length === 1;
 
 /** A dropout passes its input on unless it trains; its mask may be asked for all the same. */
-const dropsNothing: Check = (edit, node) => {
+const _dropsNothing: Check = (edit, node) => {
   if (node.outputs.slice(1).some((name) => edit.isTaken(name))) return false;
   if (edit.version(node) < 7) return intOf(node, "is_test", 0) !== 0;
   return !node.inputs[2] || edit.constant(node.inputs[2])?.data[0] === 0;
 };
 
 /** Casts are told by what they give. A cast to a float of few bits of its own format does not saturate anything either. */
-const keepsFormat: Check = (edit, node) => {
+const _keepsFormat: Check = (edit, node) => {
   const [from, to] = [edit.outline(firstInput(node)), edit.outline(firstOutput(node))];
   return from !== undefined && from.format === to?.format;
 };
@@ -37,16 +37,17 @@ function permutation(edit: Edit, node: Node): readonly number[] | undefined {
   return axes?.every((_, axis) => axes.includes(axis)) ? axes : undefined;
 }
 
-const keepsOrder: Check = (edit, node) => permutation(edit, node)?.every((from, axis) => from === axis) ?? false;
+const _keepsOrder: Check = (edit, node) => permutation(edit, node)?.every((from, axis) => from === axis) ?? false;
 
 /** Numbers that leave the other operand as it is, bit for bit: -0 + 0 is 0, so that only -0 is one for a sum of floats. */
-const NEUTRAL: Readonly<Record<string, { readonly float: number; readonly int: number; readonly commutes: boolean }>> =
-  {
+const NEUTRAL = new Map(
+  Object.entries({
     Add: { float: -0, int: 0, commutes: true },
     Sub: { float: 0, int: 0, commutes: false },
     Mul: { float: 1, int: 1, commutes: true },
     Div: { float: 1, int: 1, commutes: false },
-  };
+  }),
+);
 
 const FLOATS = ["float32", "float64"];
 const INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"];
@@ -58,7 +59,7 @@ function isAll({ format, data }: Constant, { float, int }: { float: number; int:
 
 /** The operand that an arithmetic node gives as it is. */
 function unchangedOperand(edit: Edit, node: Node): string | undefined {
-  const neutral = NEUTRAL[node.op];
+  const neutral = NEUTRAL.get(node.op);
   return node.inputs.find((name, i) => {
     const other = edit.constant(node.inputs[1 - i]);
     if (!neutral || !other || (i === 1 && !neutral.commutes) || !isAll(other, neutral)) return false;
@@ -67,21 +68,23 @@ function unchangedOperand(edit: Edit, node: Node): string | undefined {
 }
 
 /** Operators that may give their first input as it is. A slice or a squeeze of extents unknown is never known to. */
-const IDENTITIES: Readonly<Record<string, Check>> = {
-  Identity: () => true,
-  Dropout: dropsNothing,
-  Cast: keepsFormat,
-  CastLike: keepsFormat,
-  Reshape: keepsShape,
-  Flatten: keepsShape,
-  Expand: keepsShape,
-  Transpose: keepsOrder,
-  Concat: hasOneInput,
-  Sum: hasOneInput,
-  Max: hasOneInput,
-  Min: hasOneInput,
-  Mean: hasOneInput,
-};
+const IDENTITIES = new Map(
+  Object.entries<Check>({
+    Identity: () => true,
+    Dropout: dropsNothing,
+    Cast: keepsFormat,
+    CastLike: keepsFormat,
+    Reshape: keepsShape,
+    Flatten: keepsShape,
+    Expand: keepsShape,
+    Transpose: keepsOrder,
+    Concat: hasOneInput,
+    Sum: hasOneInput,
+    Max: hasOneInput,
+    Min: hasOneInput,
+    Mean: hasOneInput,
+  }),
+);
 
 /** Operators that leave the order of the data as it is. */
 const RESHAPING = ["Reshape", "Flatten", "Squeeze", "Unsqueeze"];
@@ -105,7 +108,7 @@ function joined(edit: Edit, node: Node): Node | undefined {
 
 function rule(edit: Edit, node: Node): void {
   if (node.domain !== "") return;
-  const source = IDENTITIES[node.op]?.(edit, node) ? firstInput(node) : unchangedOperand(edit, node);
+  const source = IDENTITIES.get(node.op)?.(edit, node) ? firstInput(node) : unchangedOperand(edit, node);
   const other = source === undefined ? joined(edit, node) : undefined;
   if (source !== undefined) edit.bypass(node, source);
   else if (other) edit.replace(node, other);
