@@ -24,6 +24,7 @@ const SUBJECTS = [
   "pool",
   "models",
   "kernels",
+  "read",
   "start",
   "size",
 ];
