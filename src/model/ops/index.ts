@@ -9,13 +9,16 @@ import { GATHERS } from "./gather.ts";
 import { MAKERS } from "./make.ts";
 import { MOVES } from "./move.ts";
 import { BLOCK_PRODUCTS } from "./nbits.ts";
+import { NORMALIZATIONS } from "./normalize.ts";
 import { PADS } from "./pad.ts";
+import { POOLS } from "./pool.ts";
 import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
 import { QUANTIZERS } from "./quantize.ts";
 import { REDUCES } from "./reduce.ts";
 import { SHAPES } from "./shape.ts";
+import { SOFTMAXES } from "./softmax.ts";
 
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
@@ -27,13 +30,16 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...GATHERS,
     ...MAKERS,
     ...MOVES,
+    ...NORMALIZATIONS,
     ...PADS,
+    ...POOLS,
     ...QUANTIZED_CONVOLUTIONS,
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
     ...QUANTIZERS,
     ...REDUCES,
     ...SHAPES,
+    ...SOFTMAXES,
   }),
 );
 
