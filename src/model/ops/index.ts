@@ -19,6 +19,7 @@ import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
 import { QUANTIZERS } from "./quantize.ts";
+import { RECURRENTS } from "./recurrent.ts";
 import { REDUCES } from "./reduce.ts";
 import { RESIZES } from "./resize.ts";
 import { SHAPES } from "./shape.ts";
@@ -43,6 +44,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
     ...QUANTIZERS,
+    ...RECURRENTS,
     ...RESIZES,
     ...REDUCES,
     ...SHAPES,
