@@ -11,20 +11,20 @@ type Check = (edit: Edit, node: Node) => boolean;
 const firstInput = (node: Node) => node.inputs[0] ?? "";
 const firstOutput = (node: Node) => node.outputs[0] ?? "";
 
-const _keepsShape: Check = (edit, node) =>
+const keepsShape: Check = (edit, node) =>
   haveSameShape(edit.outline(firstInput(node)), edit.outline(firstOutput(node)));
 
-const _hasOneInput: Check = (_, node) => node.inputs.length === 1;
+const hasOneInput: Check = (_, node) => node.inputs.length === 1;
 
 /** A dropout passes its input on unless it trains; its mask may be asked for all the same. */
-const _dropsNothing: Check = (edit, node) => {
+const dropsNothing: Check = (edit, node) => {
   if (node.outputs.slice(1).some((name) => edit.isTaken(name))) return false;
   if (edit.version(node) < 7) return intOf(node, "is_test", 0) !== 0;
   return !node.inputs[2] || edit.constant(node.inputs[2])?.data[0] === 0;
 };
 
 /** Casts are told by what they give. A cast to a float of few bits of its own format does not saturate anything either. */
-const _keepsFormat: Check = (edit, node) => {
+const keepsFormat: Check = (edit, node) => {
   const [from, to] = [edit.outline(firstInput(node)), edit.outline(firstOutput(node))];
   return from !== undefined && from.format === to?.format;
 };
@@ -37,7 +37,7 @@ function permutation(edit: Edit, node: Node): readonly number[] | undefined {
   return axes?.every((_, axis) => axes.includes(axis)) ? axes : undefined;
 }
 
-const _keepsOrder: Check = (edit, node) => permutation(edit, node)?.every((from, axis) => from === axis) ?? false;
+const keepsOrder: Check = (edit, node) => permutation(edit, node)?.every((from, axis) => from === axis) ?? false;
 
 /** Numbers that leave the other operand as it is, bit for bit: -0 + 0 is 0, so that only -0 is one for a sum of floats. */
 const NEUTRAL = new Map(
