@@ -62,6 +62,7 @@ export {
   sum_u8_i64,
 } from "./reduce";
 export { rescale_i32_i32 } from "./rescale";
+export { resample_f32_f32 } from "./resample";
 export { resize_i16_i16_bilinear, resize_i8_i8_bilinear, resize_nearest, resize_u8_u8_bilinear } from "./resize";
 export { error_f32_f64_float, error_f32_f64_integer } from "./search";
 export {

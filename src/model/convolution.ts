@@ -39,7 +39,7 @@ export function imagesOf(site: Site, transposed: boolean): Images {
   }
   const wanted = transposed ? [channels, outputs / groups] : [outputs, channels / groups];
   if (first !== wanted[0] || second !== wanted[1]) {
-    throw nodeError(node, `expected a weight [${wanted}, ...] for [${x.shape}] in ${groups} groups, got [${w.shape}]`);
+    throw nodeError(node, `expected a weight [${wanted}, ...] for [${x.shape}] and group ${groups}, got [${w.shape}]`);
   }
   const bias = site.inputs[2];
   if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outputs)) {

@@ -337,7 +337,7 @@ const sentences: Sentence[] = [
   [() => convolve(X, [6, 4, 3]), 'ModelError: node "y" (Conv): expected a weight of 4 axes, got [6,4,3]'],
   [
     () => convolve(X, [6, 3, 3, 3]),
-    'ModelError: node "y" (Conv): expected a weight [6,4, ...] for [1,4,5,5] in 1 groups, got [6,3,3,3]',
+    'ModelError: node "y" (Conv): expected a weight [6,4, ...] for [1,4,5,5] and group 1, got [6,3,3,3]',
   ],
   [
     () => convolve(X, W, { group: 3n }),

@@ -6,6 +6,7 @@ import { ACTIVATIONS } from "./activation.ts";
 import { CASTS } from "./cast.ts";
 import { CONVOLUTIONS } from "./conv.ts";
 import { TRANSPOSED } from "./conv-transpose.ts";
+import { ELEMENTWISE } from "./elementwise.ts";
 import { GATHERS } from "./gather.ts";
 import { MAKERS } from "./make.ts";
 import { MOVES } from "./move.ts";
@@ -16,6 +17,8 @@ import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
 import { QUANTIZERS } from "./quantize.ts";
+import { REDUCES } from "./reduce.ts";
+import { RESIZES } from "./resize.ts";
 import { SHAPES } from "./shape.ts";
 
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
@@ -25,6 +28,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...BLOCK_PRODUCTS,
     ...CASTS,
     ...CONVOLUTIONS,
+    ...ELEMENTWISE,
     ...GATHERS,
     ...MAKERS,
     ...MOVES,
@@ -34,6 +38,8 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
     ...QUANTIZERS,
+    ...RESIZES,
+    ...REDUCES,
     ...SHAPES,
     ...TRANSPOSED,
   }),
