@@ -1,14 +1,20 @@
 // Damaged protobuf: bytes changed, cut and put in anywhere, or fields of messages in messages with the lengths around them
 // put right, so that the damage is found by those who read the fields.
 
-import { uniformFrom } from "../../bench/data.mjs";
-
 /** Draws from a seed. */
 export class Draws {
-  private readonly uniform: () => number;
+  private state: number;
 
   constructor(seed: number) {
-    this.uniform = uniformFrom(seed);
+    this.state = seed;
+  }
+
+  /** Of 0..1, without 1 (splitmix32). */
+  private uniform(): number {
+    this.state = (this.state + 0x9e3779b9) | 0;
+    let mixed = Math.imul(this.state ^ (this.state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
   }
 
   /** An integer of 0..n - 1 (0 for n = 0). */

@@ -4,15 +4,21 @@ import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
 import { CASTS } from "./cast.ts";
+import { CONVOLUTIONS } from "./conv.ts";
+import { TRANSPOSED } from "./conv-transpose.ts";
+import { ELEMENTWISE } from "./elementwise.ts";
 import { GATHERS } from "./gather.ts";
 import { MAKERS } from "./make.ts";
 import { MOVES } from "./move.ts";
 import { BLOCK_PRODUCTS } from "./nbits.ts";
 import { PADS } from "./pad.ts";
+import { PRODUCTS } from "./product.ts";
 import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
 import { QUANTIZERS } from "./quantize.ts";
+import { REDUCES } from "./reduce.ts";
+import { RESIZES } from "./resize.ts";
 import { SHAPES } from "./shape.ts";
 
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
@@ -21,15 +27,21 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...ACTIVATIONS,
     ...BLOCK_PRODUCTS,
     ...CASTS,
+    ...CONVOLUTIONS,
+    ...ELEMENTWISE,
     ...GATHERS,
     ...MAKERS,
     ...MOVES,
     ...PADS,
+    ...PRODUCTS,
     ...QUANTIZED_CONVOLUTIONS,
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
     ...QUANTIZERS,
+    ...RESIZES,
+    ...REDUCES,
     ...SHAPES,
+    ...TRANSPOSED,
   }),
 );
 

@@ -1,4 +1,5 @@
-// onnxruntime's MatMulNBits: float32 activations times weights of 2, 4 or 8 bits, with a scale and a zero for every block of k.
+// onnxruntime's MatMulNBits: float32 activations times weights of 2, 4 or 8 bits, with a scale and a zero for every block of k
+// (docs/math.md, equation 77).
 
 import { nodeError } from "../../check.ts";
 import type { FormatName } from "../../formats.ts";
