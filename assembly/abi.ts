@@ -85,6 +85,9 @@ export const FIXED_SIGMOID_16: i32 = 3;
 export const FIXED_TANH_16: i32 = 4;
 export const FIXED_HARD_SWISH: i32 = 5;
 
+/** Scratch values that a product of float32 matrices takes for tiles at its edges: three tiles. */
+export const FLOAT_EDGE: i32 = 96;
+
 /** More functions of one value, of float32 only (docs/math.md, equation 61). */
 export const FUNCTION_CLIP: i32 = 19;
 export const FUNCTION_LINEAR: i32 = 20;

@@ -21,6 +21,8 @@ export { combine_f32_f32 } from "./combine";
 export { depthwise_rows, pack_i8_depthwise } from "./depthwise";
 export { combine_codes_codes, combine_codes_codes_fixed } from "./elementwise";
 export { exp_f64_u32, exp_i16_u32_tflite, exp_i32_u32_tflite, inverse_i16 } from "./exponential";
+export { depthwise_f32_f32_f32, pad_f32_f32 } from "./floatdepthwise";
+export { multiply_f32_f32_f32, pack_f32_panels } from "./floatproduct";
 export { reduce_f32_f32 } from "./fold";
 export { flip_u8_u8 } from "./gather";
 export { map_f32_f32 } from "./map";
@@ -60,6 +62,7 @@ export {
   sum_u8_i64,
 } from "./reduce";
 export { rescale_i32_i32 } from "./rescale";
+export { resample_f32_f32 } from "./resample";
 export { resize_i16_i16_bilinear, resize_i8_i8_bilinear, resize_nearest, resize_u8_u8_bilinear } from "./resize";
 export { error_f32_f64_float, error_f32_f64_integer } from "./search";
 export {

@@ -14,7 +14,20 @@ import { printRow, printTitle } from "./table.mjs";
 const here = import.meta.dirname;
 const rivals = join(here, "rivals");
 const NODE = 24;
-const SUBJECTS = ["affine", "encode", "mse", "matmul", "conv", "elementwise", "pool", "kernels", "start", "size"];
+const SUBJECTS = [
+  "affine",
+  "encode",
+  "mse",
+  "matmul",
+  "conv",
+  "elementwise",
+  "pool",
+  "models",
+  "kernels",
+  "read",
+  "start",
+  "size",
+];
 
 function options() {
   const { values } = parseArgs({

@@ -51,8 +51,8 @@ export function disposedError(name: string, what = "a prepared weight"): TypeErr
 
 /** What a host says of a file, in words. */
 const FILE_ERRORS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  ENOTDIR: "there is no such file",
+  ENOENT: "there is no such file or folder",
+  ENOTDIR: "there is no such file or folder",
   EISDIR: "it is a folder",
   EACCES: "permission denied",
   EPERM: "permission denied",

@@ -81,6 +81,11 @@ export const INSPECT: Command = {
     const found = inspect(await load(path), shapes);
     if (asJson) return json(found);
     const parts = [heading(path, found), nodeTable(found.nodes), totals(found)];
-    return [...parts, ...remarks("shapes that cannot be inferred:", problemsOf(found))].join("\n\n");
+    const kept = found.batchNorms.map(({ node, reason }) => [node, reason] as const);
+    return [
+      ...parts,
+      ...remarks("shapes that cannot be inferred:", problemsOf(found)),
+      ...remarks("batch norms that cannot be folded:", kept),
+    ].join("\n\n");
   },
 };

@@ -39,7 +39,10 @@ function shapeOf(tensor: TensorMessage, name: string): number[] {
 function onBytes(format: FormatName, bytes: Uint8Array, length: number): TensorArray {
   const kind = tensorArray(format);
   const isAligned = bytes.byteOffset % kind.BYTES_PER_ELEMENT === 0;
-  return isAligned ? new kind(bytes.buffer, bytes.byteOffset, length) : new kind(bytes.slice().buffer, 0, length);
+  // not slice(): a Buffer's is no copy
+  return isAligned
+    ? new kind(bytes.buffer, bytes.byteOffset, length)
+    : new kind(new Uint8Array(bytes).buffer, 0, length);
 }
 
 /** What makes a constant's array when it is wanted; that it can be made is checked here. */
@@ -77,20 +80,26 @@ function lazily(format: FormatName, shape: number[], make: () => TensorArray, ex
   };
 }
 
-/** A tensor without its name. */
-export function readTensor(bytes: Uint8Array, name: string, external?: External): Constant | OpaqueConstant {
-  const tensor = decode(UNNAMED, bytes);
+/** A constant that the fields of a tensor make; undefined if octavo has no format for it. */
+function constantOf(tensor: TensorMessage, name: string, external?: External): Constant | undefined {
   const format = DATA_TYPES[tensor.data_type ?? 0];
-  if (!format) return { opaque: bytes };
+  if (!format) return undefined;
   const shape = shapeOf(tensor, name);
   return lazily(format, shape, maker(tensor, name, format, shape, external), tensor.extra);
 }
 
+/** A tensor that is not known by its name; `name` is what errors call it. */
+export function readTensor(bytes: Uint8Array, name: string, external?: External): Constant | OpaqueConstant {
+  return constantOf(decode(UNNAMED, bytes), name, external) ?? { opaque: bytes };
+}
+
 /** A tensor and its name. */
 export function readInitializer(bytes: Uint8Array, external?: External): [string, Constant | OpaqueConstant] {
-  const { name = "", extra = new Uint8Array(0) } = decode({ 8: NAME }, bytes);
+  const tensor = decode(TensorProto, bytes);
+  const { name = "" } = tensor;
   if (name === "") throw modelError("a constant of the graph has no name");
-  return [name, readTensor(extra, name, external)];
+  const constant = constantOf(tensor, name, external);
+  return [name, constant ?? { opaque: decode({ 8: NAME }, bytes).extra ?? new Uint8Array(0) }];
 }
 
 /** A tensor as a message; its numbers as raw data. */

@@ -91,9 +91,15 @@ export function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
+function stringOf(bytes: Uint8Array): string {
+  const text = textOf(bytes);
+  if (text === undefined) throw fileError("text that is not UTF-8");
+  return text;
+}
+
 /** A value that is not gathered from parts. */
 function single(reader: BinaryReader, type: Scalar): unknown {
-  if (type === "string") return reader.string(true);
+  if (type === "string") return stringOf(reader.bytes());
   if (type === "message") return reader.bytes();
   const value = reader[type]();
   return type === "int64" || type === "uint64" ? BigInt(value as bigint) : value;

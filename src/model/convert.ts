@@ -1,7 +1,7 @@
 // Values from one format to another, as ONNX's Cast has it (docs/math.md, equation 71).
 
 import { type FloatFormat, FORMATS, type FormatName, type FormatRow } from "../formats.ts";
-import { decode, decodeFloats, encode, encodeFloats, type Rounding } from "../tensor/codec.ts";
+import { decode, decodeFloats, encode, encodeFloats, hasNan, holdsNan, type Rounding } from "../tensor/codec.ts";
 import { type CodeFormat, type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
 import { bitsOf, floatOf } from "../tensor/values.ts";
 import type { Engine } from "../wasm/kernels.ts";
@@ -104,13 +104,21 @@ function float32At({ arena }: Engine, { kind, at }: Exact, n: number): number {
   return to;
 }
 
+/** In a format without NaN, whose codes are bytes, a NaN becomes minus zero. */
+function zeroNans({ arena }: Engine, { bits }: FloatFormat, from: number, to: number, n: number): void {
+  const [values, codes] = [arena.view(Float32Array, from, n), arena.view(Uint8Array, to, n)];
+  for (let i = 0; i < n; i++) if (Number.isNaN(values[i])) codes[i] = 2 ** (bits - 1);
+}
+
 /** Writes codes of a byte or more each. */
 function writeCodes(engine: Engine, exact: Exact, format: FormatName, to: number, n: number, how: HowToConvert): void {
   const { arena } = engine;
   const row = rowOf(format);
   if (row.kind === "float" && format !== "float32") {
     const rounding = { saturate: how.saturate && row.bits <= 8, rounding: "even", seed: 0n } as const;
-    encodeFloats(engine, row as FloatFormat, float32At(engine, exact, n), to, n, rounding, 0);
+    const from = float32At(engine, exact, n);
+    encodeFloats(engine, row, from, to, n, rounding, 0);
+    if (!hasNan(row) && holdsNan(engine, from, n)) zeroNans(engine, row, from, to, n);
   } else if (row.kind === "power") {
     const floats = arena.view(Float32Array, float32At(engine, exact, n), n);
     arena.write(to, encode(floats.slice(), format, how));

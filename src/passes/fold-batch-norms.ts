@@ -118,12 +118,14 @@ function scaleChannels(edit: Edit, node: Node, norm: BatchNorm): void {
 }
 
 /** Operators that scale and shift by a constant: gamma and beta; undefined where the constant on the left makes them something else. */
-const SCALINGS: Readonly<Record<string, (c: number, isLeft: boolean) => readonly [number, number] | undefined>> = {
-  Mul: (c) => [c, 0],
-  Add: (c) => [1, c],
-  Sub: (c, isLeft) => (isLeft ? [-1, c] : [1, -c]),
-  Div: (c, isLeft) => (isLeft ? undefined : [1 / c, 0]),
-};
+const SCALINGS = new Map(
+  Object.entries<(c: number, isLeft: boolean) => readonly [number, number] | undefined>({
+    Mul: (c) => [c, 0],
+    Add: (c) => [1, c],
+    Sub: (c, isLeft) => (isLeft ? [-1, c] : [1, -c]),
+    Div: (c, isLeft) => (isLeft ? undefined : [1 / c, 0]),
+  }),
+);
 
 /** The numbers of a float32 constant, one a channel; undefined where it is none. */
 function channelNumbers(edit: Edit, name: string, { channels, spatial }: Linear): Float32Array | undefined {
@@ -135,7 +137,7 @@ function channelNumbers(edit: Edit, name: string, { channels, spatial }: Linear)
 
 /** Folds a product or sum with a number a channel into the node before it. */
 function foldScaling(edit: Edit, node: Node): undefined {
-  const scaling = node.domain === "" ? SCALINGS[node.op] : undefined;
+  const scaling = node.domain === "" ? SCALINGS.get(node.op) : undefined;
   if (!scaling || edit.version(node) < NUMPY_BROADCAST) return;
   for (const [i, x] of node.inputs.entries()) {
     const found = makerFor(edit, node, x);

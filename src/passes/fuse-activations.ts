@@ -9,15 +9,16 @@ import { numberOf } from "./match.ts";
 const DOMAIN = "com.microsoft";
 
 /** Parameters of the activations that a clamp or a slope is; undefined where they are not constant. */
-const ACTIVATIONS: Readonly<Record<string, (edit: Edit, node: Node) => readonly number[] | undefined>> = {
-  Relu: () => [],
-  LeakyRelu: (_, node) => [floatOf(node, "alpha", 0.01)],
-  Clip(edit, node) {
-    const low = numberOf(edit, node, 1) ?? Number.NaN;
-    const high = numberOf(edit, node, 2) ?? Number.NaN;
-    return low <= high ? [low, high] : undefined;
-  },
-};
+const ACTIVATIONS = new Map(
+  Object.entries<(edit: Edit, node: Node) => readonly number[] | undefined>({
+    Relu: () => [],
+    LeakyRelu: (_, node) => [Math.fround(floatOf(node, "alpha", 0.01))],
+    Clip(edit, node) {
+      const [low = Number.NaN, high = Number.NaN] = [1, 2].map((i) => numberOf(edit, node, i));
+      return low <= high ? [low, high] : undefined;
+    },
+  }),
+);
 
 /** An operator that takes an activation in. */
 interface Producer {
@@ -29,31 +30,33 @@ interface Producer {
   parameters(values: readonly number[]): [name: string, attribute: Attribute][];
 }
 
-const PRODUCERS: Readonly<Record<string, Producer>> = {
-  Conv: {
-    fused: "FusedConv",
-    since: 1,
-    activations: Object.keys(ACTIVATIONS),
-    parameters: (value) => (value.length > 0 ? [["activation_params", { kind: "floats", value }]] : []),
-  },
-  // onnxruntime's has no clip
-  Gemm: {
-    fused: "FusedGemm",
-    since: 7,
-    activations: ["Relu", "LeakyRelu"],
-    parameters: (values) => values.map((value) => ["activation_alpha", { kind: "float", value }]),
-  },
-};
+const PRODUCERS = new Map(
+  Object.entries<Producer>({
+    Conv: {
+      fused: "FusedConv",
+      since: 1,
+      activations: [...ACTIVATIONS.keys()],
+      parameters: (value) => (value.length > 0 ? [["activation_params", { kind: "floats", value }]] : []),
+    },
+    // onnxruntime's has no clip
+    Gemm: {
+      fused: "FusedGemm",
+      since: 7,
+      activations: ["Relu", "LeakyRelu"],
+      parameters: (values) => values.map((value) => ["activation_alpha", { kind: "float", value }]),
+    },
+  }),
+);
 
 function rule(edit: Edit, node: Node): void {
   const [x = ""] = node.inputs;
   const maker = edit.maker(x);
   if (maker?.domain !== "" || node.domain !== "" || !edit.isOnlyFor(x, [node])) return;
-  const producer = PRODUCERS[maker.op];
+  const producer = PRODUCERS.get(maker.op);
   // onnxruntime computes the fused operators in float32 only
   if (!producer || edit.constant(maker.inputs[1])?.format !== "float32") return;
   const { fused, since, activations, parameters } = producer;
-  const values = activations.includes(node.op) ? ACTIVATIONS[node.op]?.(edit, node) : undefined;
+  const values = activations.includes(node.op) ? ACTIVATIONS.get(node.op)?.(edit, node) : undefined;
   if (!values || edit.version(maker) < since) return;
   const activation = makeNode("", [], [], { activation: node.op }).attributes;
   const attributes = new Map([...maker.attributes, ...activation, ...parameters(values)]);

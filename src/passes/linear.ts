@@ -68,18 +68,20 @@ function product(edit: Edit, node: Node): Linear | string {
 }
 
 /** How the linear operators are seen. */
-const LINEAR: Readonly<Record<string, (edit: Edit, node: Node) => Linear | string>> = {
-  Conv: convolution,
-  ConvTranspose: convolution,
-  Gemm: product,
-  MatMul: product,
-};
+const LINEAR = new Map(
+  Object.entries({
+    Conv: convolution,
+    ConvTranspose: convolution,
+    Gemm: product,
+    MatMul: product,
+  }),
+);
 
-export const LINEAR_NAMES = Object.keys(LINEAR).join(", ");
+export const LINEAR_NAMES = [...LINEAR.keys()].join(", ");
 
 /** A linear node's weight and bias, or why batch norms cannot be folded into it; undefined for other operators. */
 export function linearOf(edit: Edit, node: Node): Linear | string | undefined {
-  return node.domain === "" ? LINEAR[node.op]?.(edit, node) : undefined;
+  return node.domain === "" ? LINEAR.get(node.op)?.(edit, node) : undefined;
 }
 
 /** Attributes of a Gemm whose factors are in its weight and bias. */

@@ -34,16 +34,12 @@ const TOLERANCE = 1e-6;
 const COMMUTATIVE = ["Add", "Mul", "Max", "Min"];
 
 /** Operands that are attributes, in every version or in old ones, behind a node's inputs; with what they are where they are left out. */
-const ATTRIBUTES: Readonly<Record<string, readonly (readonly [name: string, otherwise: number])[]>> = {
-  Clip: [
-    ["min", -Infinity],
-    ["max", Infinity],
-  ],
-  HardSigmoid: [
-    ["alpha", 0.2],
-    ["beta", 0.5],
-  ],
-};
+const ATTRIBUTES = new Map(
+  Object.entries<Readonly<Record<string, number>>>({
+    Clip: { min: -Infinity, max: Infinity },
+    HardSigmoid: { alpha: 0.2, beta: 0.5 },
+  }),
+);
 
 /** A name of a value, or a number. */
 type Operand = string | number;
@@ -51,7 +47,7 @@ type Operand = string | number;
 /** A node's operands. Axes of a reduction are none: they are to be looked at by who finds the pattern. */
 function operandsOf(edit: Edit, node: Node): Operand[] {
   const operands: Operand[] = node.op === "ReduceMean" ? node.inputs.slice(0, 1) : [...node.inputs];
-  for (const [i, [name, otherwise]] of (ATTRIBUTES[node.op] ?? []).entries()) {
+  for (const [i, [name, otherwise]] of Object.entries(ATTRIBUTES.get(node.op) ?? {}).entries()) {
     operands[i + 1] ||= floatOf(node, name, otherwise);
   }
   // the one operand that may be an integer beside a float

@@ -87,8 +87,6 @@ export function rankOf(outline: Outline | undefined): number | undefined {
 
 /** Whether a value is known to end in these extents. */
 export function endsIn(outline: Outline | undefined, extents: readonly number[]): boolean {
-  if (!outline) return false;
-  return outline.shapes.every(
-    (shape) => shape.length >= extents.length && isSame(extents, shape.slice(shape.length - extents.length)),
-  );
+  const ends = outline?.shapes.map((shape) => shape.slice(Math.max(shape.length - extents.length, 0)));
+  return ends?.every((end) => isSame(extents, end)) ?? false;
 }

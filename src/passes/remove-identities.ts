@@ -40,13 +40,14 @@ function permutation(edit: Edit, node: Node): readonly number[] | undefined {
 const keepsOrder: Check = (edit, node) => permutation(edit, node)?.every((from, axis) => from === axis) ?? false;
 
 /** Numbers that leave the other operand as it is, bit for bit: -0 + 0 is 0, so that only -0 is one for a sum of floats. */
-const NEUTRAL: Readonly<Record<string, { readonly float: number; readonly int: number; readonly commutes: boolean }>> =
-  {
+const NEUTRAL = new Map(
+  Object.entries({
     Add: { float: -0, int: 0, commutes: true },
     Sub: { float: 0, int: 0, commutes: false },
     Mul: { float: 1, int: 1, commutes: true },
     Div: { float: 1, int: 1, commutes: false },
-  };
+  }),
+);
 
 const FLOATS = ["float32", "float64"];
 const INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"];
@@ -58,7 +59,7 @@ function isAll({ format, data }: Constant, { float, int }: { float: number; int:
 
 /** The operand that an arithmetic node gives as it is. */
 function unchangedOperand(edit: Edit, node: Node): string | undefined {
-  const neutral = NEUTRAL[node.op];
+  const neutral = NEUTRAL.get(node.op);
   return node.inputs.find((name, i) => {
     const other = edit.constant(node.inputs[1 - i]);
     if (!neutral || !other || (i === 1 && !neutral.commutes) || !isAll(other, neutral)) return false;
@@ -67,21 +68,23 @@ function unchangedOperand(edit: Edit, node: Node): string | undefined {
 }
 
 /** Operators that may give their first input as it is. A slice or a squeeze of extents unknown is never known to. */
-const IDENTITIES: Readonly<Record<string, Check>> = {
-  Identity: () => true,
-  Dropout: dropsNothing,
-  Cast: keepsFormat,
-  CastLike: keepsFormat,
-  Reshape: keepsShape,
-  Flatten: keepsShape,
-  Expand: keepsShape,
-  Transpose: keepsOrder,
-  Concat: hasOneInput,
-  Sum: hasOneInput,
-  Max: hasOneInput,
-  Min: hasOneInput,
-  Mean: hasOneInput,
-};
+const IDENTITIES = new Map(
+  Object.entries<Check>({
+    Identity: () => true,
+    Dropout: dropsNothing,
+    Cast: keepsFormat,
+    CastLike: keepsFormat,
+    Reshape: keepsShape,
+    Flatten: keepsShape,
+    Expand: keepsShape,
+    Transpose: keepsOrder,
+    Concat: hasOneInput,
+    Sum: hasOneInput,
+    Max: hasOneInput,
+    Min: hasOneInput,
+    Mean: hasOneInput,
+  }),
+);
 
 /** Operators that leave the order of the data as it is. */
 const RESHAPING = ["Reshape", "Flatten", "Squeeze", "Unsqueeze"];
@@ -105,7 +108,7 @@ function joined(edit: Edit, node: Node): Node | undefined {
 
 function rule(edit: Edit, node: Node): void {
   if (node.domain !== "") return;
-  const source = IDENTITIES[node.op]?.(edit, node) ? firstInput(node) : unchangedOperand(edit, node);
+  const source = IDENTITIES.get(node.op)?.(edit, node) ? firstInput(node) : unchangedOperand(edit, node);
   const other = source === undefined ? joined(edit, node) : undefined;
   if (source !== undefined) edit.bypass(node, source);
   else if (other) edit.replace(node, other);

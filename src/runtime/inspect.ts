@@ -1,8 +1,9 @@
 // What a model is made of, as plain data: its values, its nodes with shapes, parameters and work, what octavo cannot run.
 
-import { checkOptions, checkShape, rangeError } from "../check.ts";
+import { checkOptions, checkShape, ModelError, rangeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { decode } from "../io/wire.ts";
+import { foldConstants } from "../model/fold-constants.ts";
 import {
   type Attribute,
   type Constant,
@@ -18,6 +19,7 @@ import { inferSome } from "../model/infer-some.ts";
 import { macsOf } from "../model/macs.ts";
 import { bytesOf, type Known } from "../model/operator.ts";
 import { operatorName } from "../model/ops/index.ts";
+import { keptBatchNorms } from "../passes/fold-batch-norms.ts";
 import { sizeOf } from "../tensor/shape.ts";
 
 /** What is known of a value. */
@@ -62,6 +64,8 @@ export interface Inspection {
   readonly operators: Readonly<Record<string, number>>;
   /** Operators that octavo cannot run, with counts. */
   readonly unsupported: Readonly<Record<string, number>>;
+  /** Batch norms that are not folded into another node's weights, and why not. */
+  readonly batchNorms: readonly { readonly node: string; readonly reason: string }[];
   readonly parameters: number;
   /** Bytes of constants by format; "other" for what octavo has no format for. */
   readonly bytes: Readonly<Record<string, number>>;
@@ -162,6 +166,19 @@ function producerOf({ extra }: Model): string | undefined {
   return [name, version].filter(Boolean).join(" ") || undefined;
 }
 
+const nameOf = ({ name, outputs }: Node) => name || outputs[0] || "";
+
+/** Batch norms that stay. Where shapes contradict each other nothing is folded, and the nodes say why. */
+function batchNormsOf(model: Model): Inspection["batchNorms"] {
+  if (!model.graph.nodes.some(({ op }) => op === "BatchNormalization")) return [];
+  try {
+    return keptBatchNorms(foldConstants(model)).map(({ node, reason }) => ({ node: nameOf(node), reason }));
+  } catch (error) {
+    if (error instanceof ModelError || error instanceof RangeError) return [];
+    throw error;
+  }
+}
+
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
 /**
@@ -198,7 +215,7 @@ export function inspect(model: Model, shapes?: Shapes): Inspection {
     const macs = macsOf(node, known);
     const problem = problems.get(node);
     return {
-      name: node.name || node.outputs[0] || "",
+      name: nameOf(node),
       operator: operatorName(node),
       outputs,
       parameters,
@@ -222,6 +239,7 @@ export function inspect(model: Model, shapes?: Shapes): Inspection {
     nodes,
     operators: counts(nodes.map(({ operator }) => operator)),
     unsupported: Object.fromEntries(Array.from(unsupported(model), ([name, each]) => [name, each.length])),
+    batchNorms: batchNormsOf(model),
     ...weigh(all),
     macs: sum(nodes.map(({ macs = 0 }) => macs)),
   };

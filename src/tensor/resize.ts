@@ -10,7 +10,9 @@ import { codeArray, type QTensor } from "./tensor.ts";
 import { PIECE } from "./values.ts";
 
 const ALIGNMENTS = ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"] as const;
-const ROUNDINGS = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"] as const;
+export const ROUNDINGS = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"] as const;
+
+type Alignment = (typeof ALIGNMENTS)[number];
 
 /** Options of {@link resize}. */
 export interface ResizeOptions {
@@ -18,7 +20,7 @@ export interface ResizeOptions {
   readonly size: readonly [h: number, w: number];
   readonly mode: "nearest" | "bilinear";
   /** Which places of input and result coincide, in ONNX's words; default `"half_pixel"`. */
-  readonly alignment?: (typeof ALIGNMENTS)[number];
+  readonly alignment?: Alignment;
   /** Of `"nearest"` in arithmetic "onnx": how a place between two is rounded; default `"round_prefer_floor"`. */
   readonly rounding?: (typeof ROUNDINGS)[number];
   /** Default `"onnx"`. */
@@ -40,10 +42,15 @@ interface Source {
 
 type Rule = (i: number, input: number, output: number, options: Checked) => Source;
 
-/** Equation 44. */
-function coordinate(i: number, input: number, output: number, alignment: Checked["alignment"]): number {
+/** Equation 44; `scale` is places of the result for each of the input. */
+export function coordinate(
+  i: number,
+  input: number,
+  output: number,
+  alignment: Alignment,
+  scale = fround(output / input),
+): number {
   if (alignment === "align_corners") return output === 1 ? 0 : fround(fround(i * (input - 1)) / fround(output - 1));
-  const scale = fround(output / input);
   if (alignment === "asymmetric") return fround(i / scale);
   if (alignment === "pytorch_half_pixel" && output === 1) return 0;
   return fround(fround(fround(i + 0.5) / scale) - 0.5);
@@ -51,8 +58,8 @@ function coordinate(i: number, input: number, output: number, alignment: Checked
 
 const held = (place: number, input: number) => Math.min(Math.max(place, 0), input - 1);
 
-const nearest: Rule = (i, input, output, { alignment, rounding }) => {
-  const v = coordinate(i, input, output, alignment);
+/** The place among those of the input that a coordinate is rounded to. */
+export function nearestPlace(v: number, input: number, rounding: Checked["rounding"]): number {
   const below = Math.floor(v);
   const fraction = v - below;
   const up = {
@@ -61,7 +68,11 @@ const nearest: Rule = (i, input, output, { alignment, rounding }) => {
     floor: false,
     ceil: fraction > 0,
   };
-  const place = held(below + +up[rounding], input);
+  return held(below + +up[rounding], input);
+}
+
+const nearest: Rule = (i, input, output, { alignment, rounding }) => {
+  const place = nearestPlace(coordinate(i, input, output, alignment), input, rounding);
   return { lower: place, upper: place, weight: 0 };
 };
 

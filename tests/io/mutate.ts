@@ -1,14 +1,20 @@
 // Damaged protobuf: bytes changed, cut and put in anywhere, or fields of messages in messages with the lengths around them
 // put right, so that the damage is found by those who read the fields.
 
-import { uniformFrom } from "../../bench/data.mjs";
-
 /** Draws from a seed. */
 export class Draws {
-  private readonly uniform: () => number;
+  private state: number;
 
   constructor(seed: number) {
-    this.uniform = uniformFrom(seed);
+    this.state = seed;
+  }
+
+  /** Of 0..1, without 1 (splitmix32). */
+  private uniform(): number {
+    this.state = (this.state + 0x9e3779b9) | 0;
+    let mixed = Math.imul(this.state ^ (this.state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
   }
 
   /** An integer of 0..n - 1 (0 for n = 0). */
@@ -69,7 +75,9 @@ function parse(bytes: Buffer): Field[] | undefined {
 }
 
 function build(fields: readonly Field[]): Buffer {
-  const parts = fields.map((field) => ("raw" in field ? [field.raw] : [field.tag, varint(field.body.length), field.body]));
+  const parts = fields.map((field) =>
+    "raw" in field ? [field.raw] : [field.tag, varint(field.body.length), field.body],
+  );
   return Buffer.concat(parts.flat());
 }
 
@@ -91,7 +99,11 @@ function bytewise(bytes: Buffer, other: Buffer, draws: Draws): Buffer {
       return Buffer.concat([bytes.subarray(0, at), taken, bytes.subarray(at + taken.length)]);
     default:
       // a number made large: a length, an extent, a type
-      return Buffer.concat([bytes.subarray(0, at), Buffer.from([255, 255, 255, 255, draws.below(16)]), bytes.subarray(at + 1)]);
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        Buffer.from([255, 255, 255, 255, draws.below(16)]),
+        bytes.subarray(at + 1),
+      ]);
   }
 }
 
@@ -109,7 +121,10 @@ function fieldwise(fields: readonly Field[], draws: Draws): Field[] {
       return [chosen, ...rest];
     default: {
       const number = varint(8 * (1 + draws.below(30)) + draws.below(6));
-      return [...rest, "raw" in chosen ? { raw: Buffer.concat([number, chosen.raw.subarray(1)]) } : { ...chosen, tag: number }];
+      return [
+        ...rest,
+        "raw" in chosen ? { raw: Buffer.concat([number, chosen.raw.subarray(1)]) } : { ...chosen, tag: number },
+      ];
     }
   }
 }

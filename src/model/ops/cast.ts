@@ -1,6 +1,5 @@
 // Operators that give values another format.
 
-import { nodeError } from "../../check.ts";
 import type { FormatName } from "../../formats.ts";
 import { intOf, stringOf } from "../attributes.ts";
 import { convert } from "../convert.ts";
@@ -22,14 +21,7 @@ function casting(formatOf: (site: Site) => FormatName): Operator {
   };
 }
 
-/** The format that a Cast's `to` names. */
-function namedFormat({ node }: Site): FormatName {
-  const type = intOf(node, "to", undefined);
-  if (type === undefined) throw nodeError(node, `expected an attribute "to"`);
-  return formatOfType(node, "to", type);
-}
-
 export const CASTS: Readonly<Record<string, Operator>> = {
-  Cast: casting(namedFormat),
+  Cast: casting(({ node }) => formatOfType(node, "to", intOf(node, "to", 0))),
   CastLike: casting((site) => input(site, 1).format),
 };

@@ -4,6 +4,8 @@ import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
 import { CASTS } from "./cast.ts";
+import { CONVOLUTIONS } from "./conv.ts";
+import { TRANSPOSED } from "./conv-transpose.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { GATHERS } from "./gather.ts";
 import { MAKERS } from "./make.ts";
@@ -11,12 +13,15 @@ import { MOVES } from "./move.ts";
 import { BLOCK_PRODUCTS } from "./nbits.ts";
 import { NORMALIZATIONS } from "./normalize.ts";
 import { PADS } from "./pad.ts";
+import { PRODUCTS } from "./product.ts";
 import { POOLS } from "./pool.ts";
 import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
 import { QUANTIZERS } from "./quantize.ts";
+import { RECURRENTS } from "./recurrent.ts";
 import { REDUCES } from "./reduce.ts";
+import { RESIZES } from "./resize.ts";
 import { SHAPES } from "./shape.ts";
 import { SOFTMAXES } from "./softmax.ts";
 
@@ -26,19 +31,24 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...ACTIVATIONS,
     ...BLOCK_PRODUCTS,
     ...CASTS,
+    ...CONVOLUTIONS,
     ...ELEMENTWISE,
     ...GATHERS,
     ...MAKERS,
     ...MOVES,
     ...NORMALIZATIONS,
     ...PADS,
+    ...PRODUCTS,
     ...POOLS,
     ...QUANTIZED_CONVOLUTIONS,
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
     ...QUANTIZERS,
+    ...RECURRENTS,
+    ...RESIZES,
     ...REDUCES,
     ...SHAPES,
+    ...TRANSPOSED,
     ...SOFTMAXES,
   }),
 );

@@ -1,0 +1,98 @@
+// Windows that move over an image: strides, dilations and pads of a node, an axis at a time.
+
+import { nodeError, nodeRangeError } from "../check.ts";
+import { intsOf, stringOf } from "./attributes.ts";
+import type { Site } from "./operator.ts";
+
+/** How a window moves along one axis. */
+export interface Axis {
+  /** Extent of the image. */
+  readonly input: number;
+  /** Taps of the window. */
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  /** Padding before and after the image. */
+  readonly before: number;
+  readonly after: number;
+  readonly output: number;
+}
+
+/** An axis that is not there: one pixel, met by one tap. */
+const MISSING: Axis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 };
+
+/** Axes with those before them that are not there: depth, height, width. */
+export function threeAxes(axes: readonly Axis[]): [Axis, Axis, Axis] {
+  return [axes.at(-3) ?? MISSING, axes.at(-2) ?? MISSING, axes.at(-1) ?? MISSING];
+}
+
+/** The largest stride, dilation or pad: positions stay exact integers. */
+const MOST = 2 ** 31 - 1;
+
+/** Integers of an attribute, `count` of them, none less than `lo`. */
+export function extentsOf(site: Site, name: string, count: number, lo: number): number[] {
+  const values = intsOf(site.node, name, new Array<number>(count).fill(lo));
+  if (values.length !== count) throw nodeRangeError(site.node, name, `${count} integers`, values);
+  if (values.some((value) => value < lo || value > MOST)) {
+    throw nodeRangeError(site.node, name, `integers of ${lo}..${MOST}`, values);
+  }
+  return values;
+}
+
+/** The extent of a window with its dilation. */
+export const reachOf = ({ kernel, dilation }: Pick<Axis, "kernel" | "dilation">) => (kernel - 1) * dilation + 1;
+
+const AUTO_PADS = ["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"] as const;
+
+/** How padding is found. */
+export type AutoPad = (typeof AUTO_PADS)[number];
+
+export function autoPadOf(site: Site): AutoPad {
+  return stringOf<AutoPad>(site.node, "auto_pad", "NOTSET", AUTO_PADS);
+}
+
+/** Padding in all as a pair: of an odd number the larger half is behind, or (`SAME_LOWER`, as unset) before. */
+export function halves(total: number, how: AutoPad): { before: number; after: number } {
+  const less = Math.floor(Math.max(total, 0) / 2);
+  const more = Math.max(total, 0) - less;
+  return how === "SAME_UPPER" ? { before: less, after: more } : { before: more, after: less };
+}
+
+/** What is said of windows: all but the axes' outputs, the padding where it is not to be found. */
+export function windowsOf(site: Site, inputs: readonly number[], kernels: readonly number[]): Omit<Axis, "output">[] {
+  const { node } = site;
+  const rank = inputs.length;
+  const given = intsOf(node, "kernel_shape", kernels);
+  if (given.length !== rank || given.some((extent, i) => extent !== kernels[i])) {
+    throw nodeRangeError(node, "kernel_shape", `[${kernels}], as the weight has it`, given);
+  }
+  if (kernels.some((kernel) => kernel < 1)) throw nodeError(node, `expected taps along every axis, got [${kernels}]`);
+  const strides = extentsOf(site, "strides", rank, 1);
+  const dilations = extentsOf(site, "dilations", rank, 1);
+  const pads =
+    autoPadOf(site) === "NOTSET" ? extentsOf(site, "pads", 2 * rank, 0) : new Array<number>(2 * rank).fill(0);
+  return inputs.map((input, i) => ({
+    input,
+    kernel: kernels[i] as number,
+    stride: strides[i] as number,
+    dilation: dilations[i] as number,
+    before: pads[i] as number,
+    after: pads[rank + i] as number,
+  }));
+}
+
+/** Windows that slide over an image: the axes of a convolution. */
+export function slidingAxes(site: Site, inputs: readonly number[], kernels: readonly number[]): Axis[] {
+  const how = autoPadOf(site);
+  return windowsOf(site, inputs, kernels).map((axis) => {
+    const { input, stride } = axis;
+    const reach = reachOf(axis);
+    if (how === "SAME_UPPER" || how === "SAME_LOWER") {
+      const output = Math.ceil(input / stride);
+      return { ...axis, ...halves((output - 1) * stride + reach - input, how), output };
+    }
+    const room = input + axis.before + axis.after - reach;
+    if (room < 0) throw nodeError(site.node, `expected a kernel within the padded image, got one ${-room} larger`);
+    return { ...axis, output: Math.floor(room / stride) + 1 };
+  });
+}
