@@ -20,7 +20,7 @@ import { floats } from "../model/models.ts";
 const FOLDER = join(import.meta.dirname, "..", "..", "..", "shared", "data", "models");
 const skip = existsSync(FOLDER) ? false : "model data absent: expected ../shared/data/models beside the project's root";
 
-/** How far an output may be from the golden one, in parts of it and a hundredth of the largest. */
+/** How far an output may be from the golden one, in parts of it and a tenth of the largest. */
 const TOLERANCE = 1e-4;
 
 const read = (name: string) => readFileSync(join(FOLDER, name));
@@ -99,7 +99,7 @@ function distance(model: Model, inputs: readonly Tensor[], goldens: readonly Flo
     const largest = golden.subarray(0, given.length).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const parts = given.map((value, at) => {
       const wanted = golden[at] as number;
-      return Math.abs(value - wanted) / (Math.abs(wanted) + largest / 100);
+      return Math.abs(value - wanted) / (Math.abs(wanted) + largest / 10);
     });
     return parts.reduce((most, part) => Math.max(most, part), 0);
   });
