@@ -48,14 +48,22 @@ const NODES = [
   ...each("Acos Asin Atanh Sqrt Log Reciprocal", [positive(3, 35)]),
   ["Acosh", [of(1, 1.5, 2, 700)]],
   ["IsInf", [of(1, Infinity, -Infinity, Number.NaN)]],
-  ...each("Celu Elu Gelu HardSigmoid HardSwish LeakyRelu Mish Relu Selu Sigmoid Softplus Softsign", [f(5, 31)], [f(4099)]),
+  ...each(
+    "Celu Elu Gelu HardSigmoid HardSwish LeakyRelu Mish Relu Selu Sigmoid Softplus Softsign",
+    [f(5, 31)],
+    [f(4099)],
+  ),
   ...each("ThresholdedRelu Hardmax LogSoftmax Softmax Dropout", [f(5, 31)]),
   ["Gelu", [f(5, 31)], { approximate: "tanh" }],
   ["Swish", [f(5, 31)], {}, 1, 24],
   ["SwiGLU", [f(5, 32), f(5, 32)], {}, 1, 28],
   ["PRelu", [f(2, 3, 5), f(3, 1)]],
   ["Clip", [f(5, 31), scalar(-0.5), scalar(1)]],
-  ...each("Add Sub Mul Div Pow Max Min Mean Sum Greater Less Equal GreaterOrEqual LessOrEqual", [f(2, 3, 37), f(3, 1)], [positive(3, 5), f(3, 5)]),
+  ...each(
+    "Add Sub Mul Div Pow Max Min Mean Sum Greater Less Equal GreaterOrEqual LessOrEqual",
+    [f(2, 3, 37), f(3, 1)],
+    [positive(3, 5), f(3, 5)],
+  ),
   ["Mod", [f(3, 5), positive(3, 5)], { fmod: 1n }],
   ...each("Mod BitwiseAnd BitwiseOr BitwiseXor", [ints(7, -8, 9), ints(3, 5, -2)]),
   ["BitwiseNot", [ints(7, -8)]],
@@ -63,12 +71,19 @@ const NODES = [
   ...each("And Or Xor", [bools(3, 5), bools(5)]),
   ["Not", [bools(7)]],
   ["Where", [bools(3, 5), f(3, 5), f(5)]],
-  ...["ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"].flatMap(
-    (op) => [
-      [op, [f(4, 5, 33), ints(1)]],
-      [op, [f(4, 5, 33), ints(0, 2)], { keepdims: 0n }],
-    ],
-  ),
+  ...[
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+  ].flatMap((op) => [
+    [op, [f(4, 5, 33), ints(1)]],
+    [op, [f(4, 5, 33), ints(0, 2)], { keepdims: 0n }],
+  ]),
   ...each("ReduceLogSum ReduceLogSumExp", [positive(4, 5, 33), ints(2)]),
   ...each("ArgMax ArgMin", [f(4, 33)]),
   ["CumSum", [f(4, 33), int(1)], { exclusive: 1n, reverse: 1n }],
@@ -142,19 +157,58 @@ const NODES = [
   ["QuantizeLinear", [f(3, 4), positive(3)], { axis: 0n, output_dtype: 17n }],
   ["DequantizeLinear", [i8(3, 4), positive(4), i8(4)], { axis: 1n }],
   ["DynamicQuantizeLinear", [f(3, 35)], {}, 3],
-  ["QLinearConv", [u8(1, 6, 9, 7), ...quantizer(0.02, 130), i8(5, 6, 3, 3), scalar(0.01), signed(0), ...quantizer(0.05, 100), sums(5)]],
+  [
+    "QLinearConv",
+    [
+      u8(1, 6, 9, 7),
+      ...quantizer(0.02, 130),
+      i8(5, 6, 3, 3),
+      scalar(0.01),
+      signed(0),
+      ...quantizer(0.05, 100),
+      sums(5),
+    ],
+  ],
   ["QLinearMatMul", [u8(5, 33), ...quantizer(0.02, 130), u8(33, 7), ...quantizer(0.01, 120), ...quantizer(0.05, 100)]],
   ["MatMulInteger", [u8(5, 33), i8(33, 7), code(3)]],
   ["ConvInteger", [u8(1, 6, 9, 7), u8(5, 6, 3, 3), code(3)]],
-  [`${MICROSOFT}QGemm`, [u8(5, 33), ...quantizer(0.02, 130), u8(33, 7), ...quantizer(0.01, 120), sums(7), ...quantizer(0.05, 100)]],
-  ...each(`${MICROSOFT}QLinearAdd ${MICROSOFT}QLinearMul`, [u8(5, 33), ...quantizer(0.02, 130), u8(33), ...quantizer(0.01, 120), ...quantizer(0.05, 100)]),
-  ...each(`${MICROSOFT}QLinearSigmoid ${MICROSOFT}QLinearLeakyRelu`, [u8(5, 33), ...quantizer(0.02, 130), ...quantizer(0.05, 100)]),
+  [
+    `${MICROSOFT}QGemm`,
+    [u8(5, 33), ...quantizer(0.02, 130), u8(33, 7), ...quantizer(0.01, 120), sums(7), ...quantizer(0.05, 100)],
+  ],
+  ...each(`${MICROSOFT}QLinearAdd ${MICROSOFT}QLinearMul`, [
+    u8(5, 33),
+    ...quantizer(0.02, 130),
+    u8(33),
+    ...quantizer(0.01, 120),
+    ...quantizer(0.05, 100),
+  ]),
+  ...each(`${MICROSOFT}QLinearSigmoid ${MICROSOFT}QLinearLeakyRelu`, [
+    u8(5, 33),
+    ...quantizer(0.02, 130),
+    ...quantizer(0.05, 100),
+  ]),
   [`${MICROSOFT}QLinearSoftmax`, [u8(5, 33), ...quantizer(0.02, 130), ...quantizer(1 / 256, 0)], { opset: 13n }],
-  [`${MICROSOFT}QLinearAveragePool`, [u8(1, 6, 9, 7), ...quantizer(0.02, 130), ...quantizer(0.05, 100)], { kernel_shape: [3n, 2n] }],
-  [`${MICROSOFT}QLinearGlobalAveragePool`, [u8(1, 6, 9, 7), ...quantizer(0.02, 130), ...quantizer(0.05, 100)], { channels_last: 0n }],
+  [
+    `${MICROSOFT}QLinearAveragePool`,
+    [u8(1, 6, 9, 7), ...quantizer(0.02, 130), ...quantizer(0.05, 100)],
+    { kernel_shape: [3n, 2n] },
+  ],
+  [
+    `${MICROSOFT}QLinearGlobalAveragePool`,
+    [u8(1, 6, 9, 7), ...quantizer(0.02, 130), ...quantizer(0.05, 100)],
+    { channels_last: 0n },
+  ],
   [`${MICROSOFT}QLinearReduceMean`, [u8(4, 9), ...quantizer(0.02, 130), ...quantizer(0.05, 100)], { axes: [1n] }],
-  [`${MICROSOFT}QLinearConcat`, [...quantizer(0.05, 100), u8(2, 9), ...quantizer(0.02, 130), u8(2, 5), ...quantizer(0.01, 3)], { axis: 1n }],
-  [`${MICROSOFT}QLinearWhere`, [bools(5, 33), u8(5, 33), ...quantizer(0.02, 130), u8(33), ...quantizer(0.01, 120), ...quantizer(0.05, 100)]],
+  [
+    `${MICROSOFT}QLinearConcat`,
+    [...quantizer(0.05, 100), u8(2, 9), ...quantizer(0.02, 130), u8(2, 5), ...quantizer(0.01, 3)],
+    { axis: 1n },
+  ],
+  [
+    `${MICROSOFT}QLinearWhere`,
+    [bools(5, 33), u8(5, 33), ...quantizer(0.02, 130), u8(33), ...quantizer(0.01, 120), ...quantizer(0.05, 100)],
+  ],
   [`${MICROSOFT}QuantizeLinear`, [f(3, 35), ...quantizer(0.02, 120)]],
   [`${MICROSOFT}DequantizeLinear`, [u8(3, 35), ...quantizer(0.02, 120)]],
   [`${MICROSOFT}DynamicQuantizeMatMul`, [f(5, 33), i8(33, 7), scalar(0.01)]],
@@ -175,7 +229,14 @@ function modelOf([name, inputs, attributes = {}, count = 1, opset = 22], fed) {
   const outputs = Array.from({ length: count }, (_, i) => ({ name: `y${i}` }));
   const given = inputs.map((tensor, i) => [`x${i}`, tensor]).filter(([, tensor]) => tensor);
   const entries = Object.entries(attributes).map(([key, value]) => [key, attributeOf(value)]);
-  const node = { name, op, domain, inputs: names, outputs: outputs.map(({ name }) => name), attributes: new Map(entries) };
+  const node = {
+    name,
+    op,
+    domain,
+    inputs: names,
+    outputs: outputs.map(({ name }) => name),
+    attributes: new Map(entries),
+  };
   const graph = {
     name: "exercise",
     nodes: [node],
@@ -207,7 +268,14 @@ function* models(octavo) {
 /** A convolution, its batch norm, and a hard swish as exporters write it. */
 function network() {
   const { model } = modelOf(["Conv", [f(1, 6, 9, 7), f(5, 6, 3, 3)]], 1);
-  const node = (op, inputs, output) => ({ name: output, op, domain: "", inputs, outputs: [output], attributes: new Map() });
+  const node = (op, inputs, output) => ({
+    name: output,
+    op,
+    domain: "",
+    inputs,
+    outputs: [output],
+    attributes: new Map(),
+  });
   const nodes = [
     ...model.graph.nodes,
     node("BatchNormalization", ["y0", "gamma", "beta", "beta", "variance"], "n"),
@@ -241,7 +309,11 @@ function pass(name) {
 const IMAGE_OF_ONE = f(1, 6, 9, 7);
 
 /** How a promise is refused; its sentence names the host's own reasons, so its kind alone is recorded. */
-const refusal = (promise) => promise.then(() => "taken", (error) => error.name);
+const refusal = (promise) =>
+  promise.then(
+    () => "taken",
+    (error) => error.name,
+  );
 
 export const MODEL_EXERCISES = {
   run(octavo, record) {
