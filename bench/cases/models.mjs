@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { floats } from "../data.mjs";
 import { duel } from "../duel.mjs";
 import { mobileNetV2 } from "../models.mjs";
+import { peakOf } from "../peak.mjs";
+import { takeTurns } from "../timing.mjs";
 
 const MODELS = join(import.meta.dirname, "..", "..", "..", "shared", "data", "models");
 
@@ -18,8 +20,16 @@ function assertClose(ours, theirs) {
   });
 }
 
-/** A model's first output for one image. */
-function modelCase(work, asked, make, shape, scale) {
+/** Speed, and its share of what registers alone allow. */
+async function shareOf(macs, { median }) {
+  const side = await peakOf("float");
+  const { peak } = await takeTurns({ peak: side }, { turns: 4 });
+  const [speed, most] = [macs / median / 1e9, side.macs / peak.median / 1e9];
+  return `${speed.toPrecision(3)} GMAC/s, ${((100 * speed) / most).toFixed(0)} % of ${most.toPrecision(3)}`;
+}
+
+/** A model's first output for one image of values up to `scale`; `macs` are its products. */
+function modelCase({ work, asked, macs }, make, shape, scale) {
   return async (bench) => {
     const { octavo } = bench;
     const bytes = make(octavo);
@@ -39,7 +49,7 @@ function modelCase(work, asked, make, shape, scale) {
       assertClose(ours, theirs);
     });
     session.dispose();
-    return row;
+    return { ...row, figure: await shareOf(macs, row.octavo) };
   };
 }
 
@@ -52,8 +62,14 @@ const mobileNet = ({ writeOnnx }) => writeOnnx(mobileNetV2());
 const resNet = file("resnet8_cifar10", "resnet8_bn.onnx");
 const dsCnn = file("kws_dscnn", "kws_float_bn.onnx");
 
+const WORKS = {
+  mobileNet: { work: "MobileNetV2-1.0-224", asked: 0.8, macs: 300.8e6 },
+  resNet: { work: "ResNet8", asked: 1, macs: 12.5e6 },
+  dsCnn: { work: "DS-CNN", asked: 1, macs: 2.66e6 },
+};
+
 export const cases = {
-  "model-mobilenet": modelCase("MobileNetV2-1.0-224", 0.8, mobileNet, [1, 3, 224, 224], 2),
-  "model-resnet8": modelCase("ResNet8", 1, resNet, [1, 3, 32, 32], 127),
-  "model-dscnn": modelCase("DS-CNN", 1, dsCnn, [1, 1, 49, 10], 20),
+  "model-mobilenet": modelCase(WORKS.mobileNet, mobileNet, [1, 3, 224, 224], 2),
+  "model-resnet8": modelCase(WORKS.resNet, resNet, [1, 3, 32, 32], 127),
+  "model-dscnn": modelCase(WORKS.dsCnn, dsCnn, [1, 1, 49, 10], 20),
 };

@@ -108,6 +108,22 @@ test("dispose gives all memory back, plans included", () => {
   assert.ok(heap.memory.buffer.byteLength <= before * 5, "memory grew from session to session");
 });
 
+test("what a plan keeps goes with it, what is made of constants stays", () => {
+  const { heap } = engine();
+  const w = floats([4, 1, 3, 3], new Array(36).fill(5));
+  const model = modelOf([makeNode("Conv", ["x", "w"], ["y"])], { constants: new Map([["w", w]]) });
+  const session = new Session(model);
+  const convolve = (width: number) => {
+    const { y } = session.run({ x: floats([1, 1, 9, width], new Array(9 * width).fill(1)) });
+    assert.equal(y?.data[0], 45);
+  };
+  for (let width = 20000; width < 20010; width++) convolve(width);
+  const before = heap.memory.buffer.byteLength;
+  for (let width = 20000; width < 20100; width++) convolve(width);
+  assert.equal(heap.memory.buffer.byteLength, before);
+  session.dispose();
+});
+
 function disposed(): Session {
   const session = new Session(relu);
   session.dispose();

@@ -141,29 +141,29 @@ const GLOBAL_NORM: Operator = inFloat32({
   },
 });
 
-/** Visits every tap of every window of a plane: the window, the tap's place, and that by columns. */
+/** Visits every tap of every output of a plane: the output, the tap's place, and that by columns. */
 function forEachTap(
   { kernel, strides, dilations, before, output }: Windows,
   extents: readonly number[],
-  visit: (window: number, row: number, column: number) => void,
+  visit: (output: number, row: number, column: number) => void,
 ): void {
   cross(0, 0, 0, 0, 1);
 
-  function cross(axis: number, window: number, row: number, column: number, step: number): void {
+  function cross(axis: number, done: number, row: number, column: number, step: number): void {
     const extent = extents[axis];
-    if (extent === undefined) visit(window, row, column);
+    if (extent === undefined) visit(done, row, column);
     for (let i = 0; extent !== undefined && i < (output[axis] as number); i++) {
       for (let tap = 0; tap < (kernel[axis] as number); tap++) {
         const at = i * (strides[axis] as number) + tap * (dilations[axis] as number) - (before[axis] as number);
         if (at < 0 || at >= extent) continue;
-        const next = window * (output[axis] as number) + i;
+        const next = done * (output[axis] as number) + i;
         cross(axis + 1, next, row * extent + at, column + at * step, step * extent);
       }
     }
   }
 }
 
-/** The index of a window without a number in it. */
+/** The index of an output without a number in it. */
 const NOWHERE = -1n as unknown as number;
 
 /** The largest values of any format, and where they are in the whole input. */
@@ -184,8 +184,8 @@ function compileIndexed(call: Call): () => void {
         to[plane * taken + i] = least;
         where[plane * taken + i] = NOWHERE;
       }
-      forEachTap(windows, extents, (window, row, column) => {
-        const [y, value] = [plane * taken + window, from[plane * size + row] as number];
+      forEachTap(windows, extents, (output, row, column) => {
+        const [y, value] = [plane * taken + output, from[plane * size + row] as number];
         const isFirst = where[y] === NOWHERE && value === least;
         if (!isFirst && !(value > (to[y] as number))) return;
         to[y] = value;
