@@ -140,9 +140,8 @@ function raiseGraph(graph: Graph, from: number, to: number, shared: Raised): Gra
   }
   const raised = { ...graph, nodes, constants: raising.constants };
   const [before, after] = [usesOf(graph), usesOf(raised)];
-  const kept = new Set(
-    [...graph.inputs.map(({ name }) => name), ...graph.constants.keys()].filter((name) => !before.has(name)),
-  );
+  const kept = new Set(graph.inputs.map(({ name }) => name));
+  for (const name of graph.constants.keys()) if (!before.has(name)) kept.add(name);
   // what was taken once, before it was raised or in between, and is no more
   const isWanted = (name: string) => after.has(name) || kept.has(name);
   return { ...raised, constants: new Map([...raised.constants].filter(([name]) => isWanted(name))) };
