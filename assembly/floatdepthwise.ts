@@ -48,32 +48,44 @@ function planeBytes(p: FloatPlanes): usize {
   return (<usize>(p.strideHeight * p.strideWidth * p.lines * p.across)) << 2;
 }
 
+/** Bytes of so many values. */
+// @ts-ignore: decorator
+@inline
+function bytesOf(count: i32): usize {
+  return (<usize>count) << 2;
+}
+
 /** A line's values with their neighbours: stride 1. */
 function copyLine(x: usize, to: usize, count: i32): void {
-  let i: i32 = 0;
-  for (; i + 4 <= count; i += 4) v128.store(to + ((<usize>i) << 2), v128.load(x + ((<usize>i) << 2)));
-  for (; i < count; i++) store<f32>(to + ((<usize>i) << 2), load<f32>(x + ((<usize>i) << 2)));
+  const bytes = bytesOf(count);
+  if (count < 4) return memory.copy(to, x, bytes);
+  for (let i: usize = 0; i < bytes - 16; i += 16) v128.store(to + i, v128.load(x + i));
+  v128.store(to + bytes - 16, v128.load(x + bytes - 16));
 }
 
 /** A line's values to the phases that their columns are of, `phaseBytes` apart. */
 function splitLine(x: usize, to: usize, count: i32, left: i32, stride: i32, phaseBytes: usize): void {
   let i: i32 = 0;
   if (stride == 2) {
-    let even = to + <usize>(left & 1) * phaseBytes + ((<usize>(left >> 1)) << 2);
-    let odd = to + <usize>(~left & 1) * phaseBytes + ((<usize>((left + 1) >> 1)) << 2);
+    let even = to + <usize>(left & 1) * phaseBytes + bytesOf(left >> 1);
+    let odd = to + <usize>(~left & 1) * phaseBytes + bytesOf((left + 1) >> 1);
     for (; i + 8 <= count; i += 8) {
-      const low = v128.load(x + ((<usize>i) << 2));
-      const high = v128.load(x + ((<usize>i) << 2), 16);
+      const low = v128.load(x + bytesOf(i));
+      const high = v128.load(x + bytesOf(i), 16);
       v128.store(even, i32x4.shuffle(low, high, 0, 2, 4, 6));
       v128.store(odd, i32x4.shuffle(low, high, 1, 3, 5, 7));
       even += 16;
       odd += 16;
     }
   }
+  let phase = (left + i) % stride;
+  let column = to + bytesOf((left + i) / stride);
   for (; i < count; i++) {
-    const at = left + i;
-    const place = to + <usize>(at % stride) * phaseBytes + ((<usize>(at / stride)) << 2);
-    store<f32>(place, load<f32>(x + ((<usize>i) << 2)));
+    store<f32>(column + <usize>phase * phaseBytes, load<f32>(x + bytesOf(i)));
+    if (++phase == stride) {
+      phase = 0;
+      column += 4;
+    }
   }
 }
 
@@ -130,22 +142,29 @@ function sumTaps(d: FloatDepthwise, plane: usize, w: usize, bias: usize, sums: u
   }
 }
 
-/** A line of sums, z (0: there is none) added, finished. */
+/** Four sums, z (0: there is none) added, finished. */
+// @ts-ignore: decorator
+@inline
+function finishFour(sums: usize, z: usize, y: usize, at: usize): void {
+  let v = v128.load(sums);
+  if (z) v = f32x4.add(v, v128.load(z));
+  v128.store(y, finish(v, at));
+}
+
+/** A line of sums; the last four are made whole, some of them once more. */
 function finishLine(d: FloatDepthwise, sums: usize, z: usize, y: usize): void {
-  const count = d.outWidth;
-  let i: i32 = 0;
-  for (; i + 4 <= count; i += 4) {
-    const at = (<usize>i) << 2;
-    let v = v128.load(sums + at);
-    if (z) v = f32x4.add(v, v128.load(z + at));
-    v128.store(y + at, finish(v, d.finish));
+  const bytes = bytesOf(d.outWidth);
+  if (bytes < 16) {
+    for (let i: usize = 0; i < bytes; i += 4) {
+      let v = v128.load32_zero(sums + i);
+      if (z) v = f32x4.add(v, v128.load32_zero(z + i));
+      v128.store32_lane(y + i, finish(v, d.finish), 0);
+    }
+    return;
   }
-  for (; i < count; i++) {
-    const at = (<usize>i) << 2;
-    let v = v128.load32_zero(sums + at);
-    if (z) v = f32x4.add(v, v128.load32_zero(z + at));
-    v128.store32_lane(y + at, finish(v, d.finish), 0);
-  }
+  const last = bytes - 16;
+  for (let i: usize = 0; i < last; i += 16) finishFour(sums + i, z ? z + i : 0, y + i, d.finish);
+  finishFour(sums + last, z ? z + last : 0, y + last, d.finish);
 }
 
 /** One channel's plane. */

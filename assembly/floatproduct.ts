@@ -257,33 +257,31 @@ function edgeTile(
   copyTile(after, y, p.yRow, p.targets, j, rows, columns, true);
 }
 
-/** All rows of a times the panel of columns j..j + 7. */
-function multiplyPanel(
+/** Rows of a tile times the panels of columns from..till - 1. */
+function multiplyRows(
   p: FloatProduct,
   a: usize,
-  panel: usize,
-  j: i32,
+  rows: i32,
+  panels: usize,
+  from: i32,
+  till: i32,
   init: usize,
   z: usize,
   y: usize,
   edge: usize,
 ): void {
-  const isWhole = j + COLUMNS <= p.columns && !p.targets;
-  const at = (<usize>j) << 2;
-  for (let i: i32 = 0; i < p.rows; i += ROWS) {
-    const rows = min(p.rows - i, ROWS);
-    if (isWhole) {
+  const stride = STEP * <usize>p.length;
+  for (let j = from; j < till; j += COLUMNS) {
+    const at = (<usize>j) << 2;
+    if (j + COLUMNS <= p.columns && !p.targets) {
       const first = p.initColumns ? init + at : init;
-      tile(p, a, rows - 1, panel, first, p.initRow, z ? z + at : 0, y + at, p.yRow);
-    } else edgeTile(p, a, rows, panel, j, init, z, y, edge);
-    a += ROWS * p.aRow;
-    init += ROWS * p.initRow;
-    y += ROWS * p.yRow;
-    if (z) z += ROWS * p.yRow;
+      tile(p, a, rows - 1, panels, first, p.initRow, z ? z + at : 0, y + at, p.yRow);
+    } else edgeTile(p, a, rows, panels, j, init, z, y, edge);
+    panels += stride;
   }
 }
 
-/** Columns from..till - 1, whose panels are there. */
+/** Columns from..till - 1, whose panels are there: all of them pass while four rows are in the cache. */
 function multiplyPanels(
   p: FloatProduct,
   a: usize,
@@ -295,18 +293,19 @@ function multiplyPanels(
   y: usize,
   edge: usize,
 ): void {
-  const stride = STEP * <usize>p.length;
-  for (let j = from; j < till;) {
-    const at = (<usize>j) << 2;
-    if (p.rows == 1 && !p.targets && j + 4 * COLUMNS <= till) {
+  if (p.rows == 1 && !p.targets) {
+    for (; from + 4 * COLUMNS <= till; from += 4 * COLUMNS) {
+      const at = (<usize>from) << 2;
       strip(p, a, panels, p.initColumns ? init + at : init, z ? z + at : 0, y + at);
-      j += 4 * COLUMNS;
-      panels += 4 * stride;
-    } else {
-      multiplyPanel(p, a, panels, j, init, z, y, edge);
-      j += COLUMNS;
-      panels += stride;
+      panels += 4 * STEP * <usize>p.length;
     }
+  }
+  for (let i: i32 = 0; i < p.rows; i += ROWS) {
+    multiplyRows(p, a, min(p.rows - i, ROWS), panels, from, till, init, z, y, edge);
+    a += ROWS * p.aRow;
+    init += ROWS * p.initRow;
+    y += ROWS * p.yRow;
+    if (z) z += ROWS * p.yRow;
   }
 }
 

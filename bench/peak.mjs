@@ -6,7 +6,7 @@ import asc from "assemblyscript/asc";
 const ROUNDS = 100_000;
 
 /**
- * In each tier the instructions that add products to a sum, how many products they add, and which values are multiplied:
+ * In each tier (`float`: of float32, in either) the instructions that add products to a sum, how many products they add, and which values are multiplied:
  * as many sums as hide the latency and leave registers for the rest (x86-64 has 16).
  */
 const TIERS = {
@@ -16,6 +16,7 @@ const TIERS = {
     pairs: allPairs(5),
     add: (sum, a, b) => `i32x4.relaxed_dot_i8x16_i7x16_add_s(${a}, ${b}, ${sum})`,
   },
+  float: { products: 4, pairs: tile(2, 4), add: (sum, a, b) => `f32x4.add(${sum}, f32x4.mul(${a}, ${b}))` },
 };
 
 /** Every row with every column; values are numbered rows first. */

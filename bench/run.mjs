@@ -22,6 +22,7 @@ const SUBJECTS = [
   "conv",
   "elementwise",
   "pool",
+  "models",
   "kernels",
   "read",
   "start",

@@ -16,7 +16,11 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runInNewContext } from "node:vm";
+import { type Value, writeNpy, writeOnnx } from "../src/index.ts";
+import { makeNode } from "../src/model/graph.ts";
 import { formatsPage } from "../tools/formats.ts";
+import { operatorsPage } from "../tools/operators.ts";
+import { modelOf } from "./model/models.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PAGES = [
@@ -43,19 +47,46 @@ function blocksOf(page: string): Block[] {
 
 const BLOCKS = PAGES.flatMap(blocksOf);
 
-/** Runs a block as a module of a project that has the package installed. */
-function runModule(code: string): void {
+const IMAGE: Value = { name: "image", format: "float32", shape: ["N", 3, 32, 32] };
+const SHAPED = { format: "float32", shape: [1, 3, 32, 32], data: new Float32Array(3 * 32 * 32) } as const;
+
+/** The model that blocks read: from images to scores. */
+const MODEL = modelOf(
+  [
+    makeNode("Conv", ["image", "kernel"], ["map"]),
+    makeNode("Relu", ["map"], ["positive"]),
+    makeNode("GlobalAveragePool", ["positive"], ["mean"]),
+    makeNode("Flatten", ["mean"], ["scores"]),
+  ],
+  {
+    inputs: [IMAGE],
+    outputs: [{ ...IMAGE, name: "scores", shape: ["N", 10] }],
+    constants: new Map([["kernel", { ...SHAPED, shape: [10, 3, 3, 3], data: new Float32Array(270).fill(0.1) }]]),
+  },
+);
+
+/** Runs something in a folder with the files that blocks name. */
+function inFolder(run: (folder: string) => void): void {
   const folder = mkdtempSync(join(tmpdir(), "octavo-docs-"));
   try {
+    writeFileSync(join(folder, "model.onnx"), writeOnnx(MODEL));
+    writeFileSync(join(folder, "image.npy"), writeNpy(SHAPED));
+    run(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Runs a block as a module of a project that has the package installed. */
+function runModule(code: string): void {
+  inFolder((folder) => {
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
     mkdirSync(join(folder, "node_modules"));
     symlinkSync(ROOT, join(folder, "node_modules", "octavo"), "dir");
     writeFileSync(join(folder, "block.ts"), code.replace('"npm:octavo"', '"octavo"'));
     const tsx = fileURLToPath(import.meta.resolve("tsx"));
     execFileSync(process.execPath, ["--import", `file://${tsx}`, "block.ts"], { cwd: folder, stdio: "pipe" });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }
 
 /** Runs a page's scripts: the package's own file is read from the build, for it is not published by this test. */
@@ -75,7 +106,22 @@ function runPage(code: string): void {
   assert.ok(said.length > 0, "the page says something");
 }
 
-/** Commands that a block of shell lines may hold: scripts of package.json, files that are there, installing the package. */
+/** Runs the package's own command. */
+function runCommands(commands: readonly string[]): void {
+  inFolder((folder) => {
+    for (const command of commands) {
+      const [, , ...args] = command.split(" ");
+      execFileSync(process.execPath, [join(ROOT, "build/cli.js"), ...args], { cwd: folder, stdio: "pipe" });
+    }
+  });
+}
+
+/** Commands that a block of shell lines may hold: scripts of package.json, files that are there, installing the package, its command. */
+function checkCommands(commands: readonly string[]): void {
+  runCommands(commands.filter((command) => command.startsWith("npx octavo ")));
+  for (const command of commands) if (!command.startsWith("npx octavo ")) checkCommand(command);
+}
+
 function checkCommand(command: string): void {
   const { scripts, name } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   const [, script] = /^npm (?:run )?(\w+)$/.exec(command) ?? [];
@@ -90,7 +136,7 @@ for (const { page, line, language, code } of BLOCKS) {
   test(`${page}:${line} ${language || "text"} block`, () => {
     if (language === "ts") runModule(code);
     else if (language === "html") runPage(code);
-    else if (language === "sh") code.trim().split("\n").forEach(checkCommand);
+    else if (language === "sh") checkCommands(code.trim().split("\n"));
     else assert.equal(language, "", `no way to run a block of ${language}`);
   });
 }
@@ -158,6 +204,14 @@ test("docs/formats.md is the table of src/formats.ts", () => {
     readFileSync(join(ROOT, "docs/formats.md"), "utf8"),
     formatsPage(),
     "run: node --import tsx tools/formats.ts",
+  );
+});
+
+test("docs/onnx.md lists the operators that have rows", () => {
+  assert.equal(
+    readFileSync(join(ROOT, "docs/onnx.md"), "utf8"),
+    operatorsPage(),
+    "run: node --import tsx tools/operators.ts",
   );
 });
 

@@ -9,6 +9,7 @@ import { build } from "esbuild";
 import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
 import { deltaOf } from "./delta.mjs";
+import { hint, marks } from "./hints.mjs";
 
 const TARGETS = ["simd", "relaxed"];
 const STAMP = "build/stamp";
@@ -46,20 +47,18 @@ async function bundle() {
   await write({ ...settings, format: "iife", globalName: "octavo", outfile: "build/octavo.global.js" });
 }
 
-/** Words to bundlers that esbuild leaves out when it makes a file small: the host looks for this module, not they. */
-const IGNORE = "/* webpackIgnore: true */ /* @vite-ignore */";
-
 async function write(settings) {
-  const { outputFiles } = await build({ ...settings, write: false });
+  const { outputFiles } = await build({ ...settings, plugins: [marks], write: false });
   const [{ path, text }] = outputFiles;
-  const parts = text.split(/\bimport\((?=\w+\))/);
-  if (parts.length !== 2) throw new Error(`expected one import() in ${path}, got ${parts.length - 1}`);
-  writeFileSync(path, parts.join(`import(${IGNORE} `));
+  writeFileSync(path, hint(text));
 }
 
 /** The command line beside the module that it is made of. */
 async function command() {
-  const library = { name: "library", setup: (each) => each.onResolve({ filter: /^\.{1,2}\/index\.ts$/ }, () => LIBRARY) };
+  const library = {
+    name: "library",
+    setup: (each) => each.onResolve({ filter: /^\.{1,2}\/index\.ts$/ }, () => LIBRARY),
+  };
   const settings = { bundle: true, minify: true, target: "es2022", platform: "node", format: "esm" };
   await build({ ...settings, entryPoints: ["src/cli.ts"], plugins: [library], outfile: "build/cli.js" });
 }

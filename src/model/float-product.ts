@@ -48,7 +48,7 @@ const COLUMNS = 8;
 const STRIP = 32;
 
 /** Values of a block of panels: what the first caches hold. */
-const BLOCK_VALUES = 1 << 14;
+const BLOCK_VALUES = 1 << 13;
 
 const wholePanels = (columns: number) => Math.ceil(columns / COLUMNS) * COLUMNS;
 

@@ -28,15 +28,28 @@ function convolution(weight: number): Work {
 const transposedConvolution: Work = ({ inputs: [x = [], weight = []] }) =>
   (sizeOf(x) * sizeOf(weight)) / (weight[0] ?? Number.NaN);
 
-/** Every output is a sum over the last axis of the left side. */
-const product: Work = ({ inputs: [a = []], output }) => sizeOf(output) * (a.at(-1) ?? Number.NaN);
-
-const generalProduct: Work = ({ node, inputs: [a = []], output }) =>
-  sizeOf(output) * (a[intOf(node, "transA", 0) ? 0 : 1] ?? Number.NaN);
+/** Every output is a sum over the last axis of the left side, or the one before it where that is transposed. */
+const product: Work = ({ node, inputs: [a = []], output }) =>
+  sizeOf(output) * (a.at(intOf(node, "transA", 0) ? -2 : -1) ?? Number.NaN);
 
 /** Every step of every sequence goes through both weights. */
 const recurrence: Work = ({ inputs: [x = [], weight = [], recurrent = []] }) =>
   (x[0] ?? Number.NaN) * (x[1] ?? Number.NaN) * (sizeOf(weight) + sizeOf(recurrent));
+
+/** Operators whose work is a product. */
+const PRODUCTS = [
+  "MatMul",
+  "Gemm",
+  "MatMulInteger",
+  "QLinearMatMul",
+  "com.microsoft:FusedMatMul",
+  "com.microsoft:FusedMatMulActivation",
+  "com.microsoft:FusedGemm",
+  "com.microsoft:QGemm",
+  "com.microsoft:DynamicQuantizeMatMul",
+  "com.microsoft:MatMulIntegerToFloat",
+  "com.microsoft:MatMulNBits",
+];
 
 const WORK: ReadonlyMap<string, Work> = new Map([
   ["Conv", convolution(1)],
@@ -44,13 +57,7 @@ const WORK: ReadonlyMap<string, Work> = new Map([
   ["ConvInteger", convolution(1)],
   ["QLinearConv", convolution(3)],
   ["ConvTranspose", transposedConvolution],
-  ["MatMul", product],
-  ["MatMulInteger", product],
-  ["QLinearMatMul", product],
-  ["com.microsoft:MatMulNBits", product],
-  ["Gemm", generalProduct],
-  ["com.microsoft:FusedGemm", generalProduct],
-  ["com.microsoft:QGemm", generalProduct],
+  ...PRODUCTS.map((name) => [name, product] as const),
   ["LSTM", recurrence],
   ["GRU", recurrence],
   ["RNN", recurrence],

@@ -11,15 +11,26 @@ interface Owned {
   dispose(): void;
 }
 
-/** Memory that lasts until `dispose`. */
+/**
+ * Memory that lasts until `dispose`. A store that stands on another keeps there what is made of constants, so that it outlives
+ * this one.
+ */
 export class Store {
   readonly engine: Engine = engine();
+  private readonly base: Store | undefined;
+  /** How many calls of `once` are under way in the base. */
+  private making = 0;
   private readonly blocks: { at: number; bytes: number }[] = [];
   private readonly owned: Owned[] = [];
   private readonly made = new Map<Tensor, Map<string, unknown>>();
 
+  constructor(base?: Store) {
+    this.base = base;
+  }
+
   /** Takes memory; its content is undefined. */
   keep(bytes: number): number {
+    if (this.base && this.making > 0) return this.base.keep(bytes);
     const at = this.engine.heap.take(bytes);
     this.blocks.push({ at, bytes });
     return at;
@@ -27,16 +38,28 @@ export class Store {
 
   /** Disposes of something together with itself. */
   own<T extends Owned>(thing: T): T {
+    if (this.base && this.making > 0) return this.base.own(thing);
     this.owned.push(thing);
     return thing;
   }
 
   /** What is made of a constant, made once: every plan that shares the store shares it. */
   once<T>(constant: Tensor, what: string, make: () => T): T {
+    if (this.base) return this.inBase(this.base, constant, what, make);
     const forms = this.made.get(constant) ?? new Map<string, unknown>();
     this.made.set(constant, forms);
     if (!forms.has(what)) forms.set(what, make());
     return forms.get(what) as T;
+  }
+
+  /** What `make` keeps is kept in the base. */
+  private inBase<T>(base: Store, constant: Tensor, what: string, make: () => T): T {
+    this.making++;
+    try {
+      return base.once(constant, what, make);
+    } finally {
+      this.making--;
+    }
   }
 
   /** Pointer to a constant's data. */

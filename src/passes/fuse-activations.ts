@@ -12,7 +12,7 @@ const DOMAIN = "com.microsoft";
 const ACTIVATIONS = new Map(
   Object.entries<(edit: Edit, node: Node) => readonly number[] | undefined>({
     Relu: () => [],
-    LeakyRelu: (_, node) => [floatOf(node, "alpha", 0.01)],
+    LeakyRelu: (_, node) => [Math.fround(floatOf(node, "alpha", 0.01))],
     Clip(edit, node) {
       const [low = Number.NaN, high = Number.NaN] = [1, 2].map((i) => numberOf(edit, node, i));
       return low <= high ? [low, high] : undefined;

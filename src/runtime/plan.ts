@@ -4,7 +4,7 @@ import { constantPlace, readPlace } from "../model/evaluate.ts";
 import type { Model } from "../model/graph.ts";
 import type { Inference, Step } from "../model/infer.ts";
 import { bytesOf, type Known, type Place } from "../model/operator.ts";
-import type { Store } from "../model/store.ts";
+import { Store } from "../model/store.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { layOut, type Span } from "./layout.ts";
 
@@ -81,8 +81,9 @@ function compile({ operator, site, outputs }: Step, places: ReadonlyMap<string, 
   });
 }
 
-/** Plans a model whose shapes were inferred. Constants and their packed forms go to `store`, which outlives the plan. */
-export function plan(model: Model, inference: Inference, store: Store): Plan {
+/** Plans a model whose shapes were inferred. Constants and their packed forms go to `constants`, which outlives the plan. */
+export function plan(model: Model, inference: Inference, constants: Store): Plan {
+  const store = new Store(constants);
   const { heap, arena } = store.engine;
   const lives = livesOf(model, inference);
   const { offsets, bytes } = layOut(lives.spans as Span[]);
@@ -94,9 +95,14 @@ export function plan(model: Model, inference: Inference, store: Store): Plan {
     try {
       return inference.steps.map((step) => arena.scope(() => compile(step, places, store)));
     } catch (error) {
-      heap.give(at, bytes);
+      dispose();
       throw error;
     }
+  }
+
+  function dispose(): void {
+    store.dispose();
+    heap.give(at, bytes);
   }
 
   function report(names: readonly string[], observe: Observe): void {
@@ -120,6 +126,6 @@ export function plan(model: Model, inference: Inference, store: Store): Plan {
       const outputs = model.graph.outputs.map(({ name }) => [name, readPlace(store, places.get(name) as Place)]);
       return Object.fromEntries(outputs);
     },
-    dispose: () => heap.give(at, bytes),
+    dispose,
   };
 }

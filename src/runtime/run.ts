@@ -1,17 +1,9 @@
 // A model run once.
 
-import { checkOptions } from "../check.ts";
 import type { Model } from "../model/graph.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Feeds } from "./feeds.ts";
-import type { Observe } from "./plan.ts";
-import { SESSION_KEYS, Session, type SessionOptions } from "./session.ts";
-
-/** Options of {@link run}. */
-export interface RunOptions extends SessionOptions {
-  /** Is told every value as it is computed, the inputs first; those that were folded or fused away are not computed. */
-  readonly observe?: Observe;
-}
+import { type RunOptions, Session } from "./session.ts";
 
 /**
  * Runs a model once: plans, runs and gives everything back.
@@ -19,10 +11,9 @@ export interface RunOptions extends SessionOptions {
  * @returns the outputs, by name
  */
 export function run(model: Model, feeds: Feeds, options?: RunOptions): Record<string, Tensor> {
-  const { observe, ...rest } = checkOptions(options, [...SESSION_KEYS, "observe"], "run");
-  const session = new Session(model, rest);
+  const session = new Session(model);
   try {
-    return session.run(feeds, observe && { observe });
+    return session.run(feeds, options);
   } finally {
     session.dispose();
   }

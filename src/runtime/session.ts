@@ -2,23 +2,21 @@
 
 import { checkOptions, disposedError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
+import { foldConstants } from "../model/fold-constants.ts";
 import { feedsOf, type Model, type Value } from "../model/graph.ts";
 import { checkSupported, infer } from "../model/infer.ts";
 import type { Known } from "../model/operator.ts";
 import { Store } from "../model/store.ts";
-import { optimize } from "../passes/optimize.ts";
 import { DISPOSE } from "../tensor/prepare.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkFeeds, type Feeds } from "./feeds.ts";
 import { type Observe, type Plan, plan } from "./plan.ts";
 
-/** Options of a {@link Session}. */
-export interface SessionOptions {
-  /** Whether the passes run that leave outputs the same within rounding (batch norms folded, activations fused); default true. */
-  readonly optimize?: boolean;
+/** Options of {@link Session.run} and {@link run}. */
+export interface RunOptions {
+  /** Is told every value as it is computed, the inputs first; what follows from constants alone is not computed. */
+  readonly observe?: Observe;
 }
-
-export const SESSION_KEYS = ["optimize"];
 
 /** Plans that a session keeps: of the shapes it was fed last. */
 const MOST_PLANS = 4;
@@ -86,10 +84,9 @@ export class Session {
   readonly outputs: readonly Value[];
 
   /** @throws ModelError for operators that octavo cannot run, all of them named */
-  constructor(model: Model, options?: SessionOptions) {
-    const { optimize: passes = true } = checkOptions(options, SESSION_KEYS, "Session");
+  constructor(model: Model) {
     checkSupported(model);
-    const content = { model: passes ? optimize(model) : model, store: new Store(), plans: [] };
+    const content = { model: foldConstants(model), store: new Store(), plans: [] };
     this.inputs = feedsOf(model.graph);
     this.outputs = model.graph.outputs;
     contents.set(this, content);
@@ -101,7 +98,7 @@ export class Session {
    * @param feeds tensors, or arrays where the model knows the shape; dynamic extents may differ from run to run
    * @returns copies of the outputs, by name
    */
-  run(feeds: Feeds, options?: { readonly observe?: Observe }): Record<string, Tensor> {
+  run(feeds: Feeds, options?: RunOptions): Record<string, Tensor> {
     const { observe } = checkOptions(options, ["observe"], "run");
     const content = contents.get(this);
     if (!content) throw disposedError("session", "a session");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { inspect, readOnnx, type Value, writeOnnx } from "../../src/index.ts";
+import { type Constant, inspect, readOnnx, type Value, writeOnnx } from "../../src/index.ts";
 import { makeNode } from "../../src/model/graph.ts";
 import { floats, integers, modelOf } from "../model/models.ts";
 import { folder, octavo } from "./command.ts";
@@ -20,7 +20,7 @@ const model = modelOf(
   {
     inputs: [x],
     outputs: [{ ...x, name: "y" }],
-    constants: new Map([
+    constants: new Map<string, Constant>([
       ["w", floats([30, 50], new Array(1500).fill(0))],
       ["shape", integers([1], [7])],
     ]),

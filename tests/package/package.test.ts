@@ -2,19 +2,24 @@
 // that its types serve strict consumers of old and new compilers, and what it costs to download.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { build as esbuild } from "esbuild";
 import { publint } from "publint";
-import { build as vite } from "vite";
+import { rollup } from "rollup";
+import { createLogger, build as vite } from "vite";
+import { type Value, writeOnnx } from "../../src/index.ts";
+import { makeNode } from "../../src/model/graph.ts";
+import { modelOf } from "../model/models.ts";
 import { makeProject, type Project, run, runTool } from "./project.ts";
 
 const FILES = [
   "LICENSE",
   "README.md",
+  "build/cli.js",
   "build/octavo.d.ts",
   "build/octavo.global.js",
   "build/octavo.js",
@@ -30,8 +35,9 @@ const FILES = [
 /** Exports that are fetched or named in a script tag: no modules to resolve types for. */
 const NO_MODULES = ["global", "simd.wasm", "relaxed.wasm"];
 
-/** Bytes that may be downloaded: the whole library, and what `encode` adds to the engine. */
-const WHOLE = 70_000;
+/** Bytes that may be downloaded: the whole library, what reads and runs a model, the engine, what `encode` adds to it. */
+const WHOLE = 120_000;
+const RUN = 90_000;
 const ENGINE = 45_000;
 const ENCODE = 5_000;
 
@@ -68,6 +74,11 @@ const STRICT = {
   lib: ["es2022"],
   types: [],
 };
+
+const FLOATS: Value = { name: "x", format: "float32", shape: [2] };
+const RELU = writeOnnx(
+  modelOf([makeNode("Relu", ["x"], ["y"])], { inputs: [FLOATS], outputs: [{ ...FLOATS, name: "y" }] }),
+);
 
 let project: Project;
 before(() => {
@@ -125,10 +136,10 @@ describe("a TypeScript consumer", () => {
   }
 });
 
-/** Bundles a program with esbuild and gives the minified text. */
+/** Bundles a program with esbuild, for browsers, and gives the minified text. */
 async function bundle(program: string, format: "esm" | "iife" = "esm"): Promise<string> {
   const stdin = { contents: program, resolveDir: project.folder };
-  const { outputFiles } = await esbuild({
+  const { outputFiles, warnings } = await esbuild({
     stdin,
     bundle: true,
     minify: true,
@@ -136,8 +147,27 @@ async function bundle(program: string, format: "esm" | "iife" = "esm"): Promise<
     format,
     logLevel: "silent",
   });
+  assert.deepEqual(warnings, []);
   return outputFiles[0]?.text ?? "";
 }
+
+/** Bundles a file of the project with Vite, and gives the path of what comes out and what Vite warns of. */
+async function viteBundle(entry: string): Promise<{ file: string; warnings: string[] }> {
+  const warnings: string[] = [];
+  const customLogger = createLogger("warn");
+  customLogger.warn = (text) => void warnings.push(text);
+  const lib = { entry, formats: ["es" as const], fileName: "bundle" };
+  await vite({ root: project.folder, configFile: false, customLogger, build: { lib, outDir: "vite" } });
+  return { file: join(project.folder, "vite/bundle.js"), warnings };
+}
+
+/** Reads a model from its file and runs it: a file of its own name is the only thing that it needs of the host. */
+const MODEL = `
+import { open, readOnnx, Session } from "octavo";
+const session = new Session(readOnnx(await open("relu.onnx")));
+console.log([...session.run({ x: Float32Array.of(-1, 2) }).y.data].join());
+session.dispose();
+`;
 
 describe("a program", () => {
   it("runs in Node", () => {
@@ -146,7 +176,7 @@ describe("a program", () => {
 
   it("finds the wasm files by their names", () => {
     const program =
-      'import { readdirSync, readFileSync } from "node:fs"; import { fileURLToPath } from "node:url";\n'.concat(
+      'import { readdirSync, readFileSync, writeFileSync } from "node:fs"; import { fileURLToPath } from "node:url";\n'.concat(
         'const bytes = (name) => readFileSync(fileURLToPath(import.meta.resolve("octavo/" + name)));\n',
         'console.log(["simd.wasm", "relaxed.wasm"].map((name) => bytes(name).subarray(1, 4).toString()).join());',
       );
@@ -160,11 +190,44 @@ describe("a program", () => {
     });
   }
 
-  it("runs bundled by Vite", async () => {
-    const entry = project.write("entry.js", EXAMPLE);
-    const lib = { entry, formats: ["es" as const], fileName: "bundle" };
-    await vite({ root: project.folder, configFile: false, logLevel: "error", build: { lib, outDir: "vite" } });
-    assert.equal(run(process.execPath, [join(project.folder, "vite/bundle.js")], project.folder), PRINTED);
+  it("runs bundled by Vite, which warns of nothing", async () => {
+    const { file, warnings } = await viteBundle(project.write("entry.js", EXAMPLE));
+    assert.equal(run(process.execPath, [file], project.folder), PRINTED);
+    assert.deepEqual(warnings, []);
+  });
+
+  it("opens files, bundled by esbuild, Vite and Rollup, which warn of nothing", async () => {
+    writeFileSync(join(project.folder, "relu.onnx"), RELU);
+    const entry = project.write("model.mjs", MODEL);
+    const warn = ({ message }: { message: string }) => assert.fail(message);
+    const load = (id: string) => (id === "octavo" ? join(project.installed, "build/octavo.js") : null);
+    const rolled = await rollup({ input: entry, plugins: [{ name: "octavo", resolveId: load }], onwarn: warn });
+    const file = join(project.folder, "rollup.mjs");
+    await rolled.write({ file, format: "es" });
+    const { file: vited, warnings } = await viteBundle(entry);
+    assert.deepEqual(warnings, []);
+    for (const each of [entry, project.write("model-esbuild.mjs", await bundle(MODEL)), file, vited]) {
+      assert.equal(run(process.execPath, [each], project.folder), "0,2\n", each);
+    }
+  });
+
+  it("leaves the host's modules to the host, whatever the bundler", () => {
+    for (const name of ["octavo.js", "octavo.global.js"]) {
+      const text = readFileSync(join(project.installed, "build", name), "utf8");
+      const found = text.match(/\bimport\([^)]*\)/g) ?? [];
+      assert.equal(found.length, 1, name);
+      assert.match(found[0] ?? "", /^import\(\/\* webpackIgnore: true \*\/ \/\* @vite-ignore \*\/ \w+\)$/);
+    }
+  });
+
+  it("has a command line", () => {
+    const command = join(project.folder, "node_modules/.bin", process.platform === "win32" ? "octavo.cmd" : "octavo");
+    const { version } = JSON.parse(readFileSync(join(project.installed, "package.json"), "utf8")) as {
+      version: string;
+    };
+    assert.equal(run(command, ["--version"], project.folder), `${version}\n`);
+    writeFileSync(join(project.folder, "relu.onnx"), RELU);
+    assert.match(run(command, ["inspect", "relu.onnx"], project.folder), /^1 nodes: 1 Relu$/m);
   });
 
   it("runs as a script that makes a global", () => {
@@ -181,6 +244,11 @@ describe("the size, minified and compressed", () => {
   it(`of the whole is at most ${WHOLE} bytes`, () => {
     const size = compressed(readFileSync(join(project.installed, "build/octavo.js"), "utf8"));
     assert.ok(size <= WHOLE, `${size} bytes`);
+  });
+
+  it(`of what reads and runs a model is at most ${RUN} bytes`, async () => {
+    const size = await costOf("readOnnx, Session");
+    assert.ok(size <= RUN, `${size} bytes`);
   });
 
   it(`of the engine alone, both tiers, is at most ${ENGINE} bytes`, async () => {

@@ -30,7 +30,7 @@ const activation = (op: string, attributes: Attributes = {}, ...inputs: string[]
 
 const CASES: readonly [Op, readonly Node[], Record<string, Attribute>, number?][] = [
   ["Conv", activation("Relu"), {}],
-  ["Conv", activation("LeakyRelu"), { activation_params: { kind: "floats", value: [0.01] } }],
+  ["Conv", activation("LeakyRelu"), { activation_params: { kind: "floats", value: [Math.fround(0.01)] } }],
   ["Conv", activation("LeakyRelu", { alpha: 0.25 }), { activation_params: { kind: "floats", value: [0.25] } }],
   ["Conv", activation("Clip", {}, "lo", "hi"), { activation_params: { kind: "floats", value: [-0.5, 1.5] } }],
   ["Conv", activation("Clip", {}, "", "hi"), { activation_params: { kind: "floats", value: [-Infinity, 1.5] } }],

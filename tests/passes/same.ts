@@ -23,8 +23,8 @@ export function operators({ graph }: Model): string[] {
 
 /** Outputs of both models on the same inputs, held together: apart by at most `tolerance` of the largest value. */
 export function assertSame(before: Model, after: Model, feeds: Record<string, Tensor>, tolerance: number): void {
-  const wanted = run(before, feeds, { optimize: false });
-  const given = run(after, feeds, { optimize: false });
+  const wanted = run(before, feeds);
+  const given = run(after, feeds);
   assert.deepEqual(Object.keys(given), Object.keys(wanted));
   for (const [name, { shape, data, format }] of Object.entries(wanted)) {
     const other = given[name] as Tensor;

@@ -24,6 +24,8 @@ import { checkFormats, input } from "../site.ts";
 interface Operation {
   readonly float?: OperationName;
   readonly exact: Exact;
+  /** Of float64, where integers have another. */
+  readonly double?: (a: number, b: number) => number;
   readonly formats: readonly FormatName[];
   /** What the result is; default: what the operands are. */
   readonly result?: "bool";
@@ -48,16 +50,19 @@ const ARITHMETIC: Readonly<Record<string, Operation>> = {
   Mul: {
     float: "OPERATION_MUL",
     exact: { number: Math.imul, bigint: (a, b) => a * b },
+    double: (a, b) => a * b,
     formats: NUMBERS,
   },
   Div: {
     float: "OPERATION_DIV",
     exact: { number: (a, b) => (b === 0 ? 0 : Math.trunc(a / b)), bigint: (a, b) => (b === 0n ? 0n : a / b) },
+    double: (a, b) => a / b,
     formats: NUMBERS,
   },
   PRelu: {
     float: "OPERATION_PRELU",
     exact: { number: (a, b) => (a < 0 ? Math.imul(a, b) : a), bigint: (a, b) => (a < 0n ? a * b : a) },
+    double: (a, b) => (a < 0 ? a * b : a),
     formats: NUMBERS,
   },
   And: { exact: { number: (a, b) => a & b }, formats: BOOL },
@@ -134,7 +139,7 @@ function inferPair(site: Site, result?: FormatName): Known[] {
 }
 
 /** The kernel's loop, or the exact one. */
-function compilePair(call: Call, { float, exact }: Operation): () => void {
+function compilePair(call: Call, { float, exact, double }: Operation): () => void {
   const [a, b, y] = [input(call, 0), input(call, 1), call.outputs[0] as Place];
   const shape = alignedShape(call, a.shape, b.shape);
   if (float && a.format === "float32") {
@@ -142,7 +147,7 @@ function compilePair(call: Call, { float, exact }: Operation): () => void {
     return () => combine(a.at, b.at, y.at);
   }
   const runs = jointRuns([a.shape, shape], y.shape);
-  const f = exactOf(exact, a.format);
+  const f = (a.format === "float64" && double) || exactOf(exact, a.format);
   return () => {
     const [to, p, q] = viewsOf(call, [y, a, b]);
     combineElements(to, p, q, runs, f);
@@ -159,13 +164,13 @@ function pairing(operationOf: (site: Site) => Operation): Operator {
     },
     compile: (call) => compilePair(call, operationOf(call)),
   };
-  const converted = inFloat32(row);
-  // what is only compared is compared as it is
-  return { ...row, compile: (call) => (isCompared(call) ? row : converted).compile(call) };
+  return keepingDoubles(row);
+}
 
-  function isCompared(call: Call): boolean {
-    return operationOf(call).result === "bool" && input(call, 0).format === "float64";
-  }
+/** The row, with float16 and bfloat16 computed in float32. */
+function keepingDoubles(row: Operator): Operator {
+  const converted = inFloat32(row);
+  return { ...row, compile: (call) => (input(call, 0).format === "float64" ? row : converted).compile(call) };
 }
 
 function shifting(site: Site): Operation {
@@ -180,10 +185,10 @@ function remaining(site: Site): Operation {
 }
 
 /** y = x0 op x1 op x2 ...; of a mean divided by how many there are. */
-function folding(name: string, { float, exact, formats }: Operation): Operator {
-  return inFloat32({
+function folding(name: string, operation: Operation): Operator {
+  return keepingDoubles({
     infer(site) {
-      checkSame(site, formats);
+      checkSame(site, operation.formats);
       const { format } = input(site, 0);
       return [
         {
@@ -200,21 +205,26 @@ function folding(name: string, { float, exact, formats }: Operation): Operator {
       const y = call.outputs[0] as Place;
       const steps = places.slice(1).map((place, i) => {
         const pair = { ...call, inputs: [i === 0 ? (places[0] as Place) : y, place] };
-        return compilePair(pair, { ...(float && { float }), exact, formats });
+        return compilePair(pair, operation);
       });
-      const n = lengthOf(y);
       return () => {
         if (steps.length === 0) copyElements(call, input(call, 0), y);
         for (const step of steps) step();
-        if (name === "Mean") divide(call, y, places.length, n);
+        if (name === "Mean") divide(call, y, places.length);
       };
     },
   });
 }
 
-function divide({ store }: Call, y: Place, by: number, n: number): void {
-  const count = store.engine.arena.copy(Float32Array.of(by));
-  combiner(store, "OPERATION_DIV", [n], [], [n])(y.at, count, y.at);
+function divide(call: Call, y: Place, by: number): void {
+  const n = lengthOf(y);
+  if (y.format === "float32") {
+    const count = call.store.engine.arena.copy(Float32Array.of(by));
+    combiner(call.store, "OPERATION_DIV", [n], [], [n])(y.at, count, y.at);
+  } else {
+    const [values] = viewsOf(call, [y]);
+    for (let i = 0; i < n; i++) values[i] = (values[i] as number) / by;
+  }
 }
 
 /** a^b of integers, by squaring, modulo 2^64. */

@@ -11,15 +11,19 @@ import { GATHERS } from "./gather.ts";
 import { MAKERS } from "./make.ts";
 import { MOVES } from "./move.ts";
 import { BLOCK_PRODUCTS } from "./nbits.ts";
+import { NORMALIZATIONS } from "./normalize.ts";
 import { PADS } from "./pad.ts";
+import { POOLS } from "./pool.ts";
 import { PRODUCTS } from "./product.ts";
 import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
 import { QUANTIZERS } from "./quantize.ts";
+import { RECURRENTS } from "./recurrent.ts";
 import { REDUCES } from "./reduce.ts";
 import { RESIZES } from "./resize.ts";
 import { SHAPES } from "./shape.ts";
+import { SOFTMAXES } from "./softmax.ts";
 
 /** Rows by name; those of other domains than ONNX's own are named `domain:name`. */
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
@@ -32,16 +36,20 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...GATHERS,
     ...MAKERS,
     ...MOVES,
+    ...NORMALIZATIONS,
     ...PADS,
     ...PRODUCTS,
+    ...POOLS,
     ...QUANTIZED_CONVOLUTIONS,
     ...QUANTIZED_FUNCTIONS,
     ...QUANTIZED_PRODUCTS,
     ...QUANTIZERS,
+    ...RECURRENTS,
     ...RESIZES,
     ...REDUCES,
     ...SHAPES,
     ...TRANSPOSED,
+    ...SOFTMAXES,
   }),
 );
 

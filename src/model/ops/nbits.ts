@@ -9,7 +9,7 @@ import { type PreparedWeight, prepare } from "../../tensor/prepare.ts";
 import type { FloatTensor, QTensor } from "../../tensor/tensor.ts";
 import { intOf } from "../attributes.ts";
 import { inFloat32 } from "../float-row.ts";
-import { type Call, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
+import { type Call, lengthOf, type Operator, type Site } from "../operator.ts";
 import { areKnown, arrayRow, biasOf, checkBias, tensorOf } from "../quantized.ts";
 import { checkFormats, input } from "../site.ts";
 
@@ -36,9 +36,9 @@ function extentsOf(site: Site): Extents {
   return { n, k, block, blocks: Math.ceil(k / block), bits };
 }
 
-/** Checks how many values an input has, where it is there. */
+/** Checks how many values an input has; zeros may be left out. */
 function checkLength(site: Site, i: number, wanted: number, what: string): void {
-  const found = site.inputs[i];
+  const found = i < 3 ? input(site, i) : site.inputs[i];
   if (!found || lengthOf(found) === wanted) return;
   throw nodeError(site.node, `input ${i} expected ${wanted} values, ${what}, got [${found.shape}]`);
 }
@@ -132,8 +132,8 @@ function fractionalPart(extents: Extents, scales: Float32Array, rests: Float32Ar
 /** The weights that the activations are multiplied by, and whose products are added: one, or two where zeros are no codes. */
 function weightsOf(call: Call, extents: Extents): QTensor[] {
   const { n, k, bits } = extents;
-  const codes = codesOf(tensorOf(call, call.inputs[1] as Place).data as Uint8Array, n, k, bits);
-  const scales = tensorOf(call, call.inputs[2] as Place).data as Float32Array;
+  const codes = codesOf(tensorOf(call, input(call, 1)).data as Uint8Array, n, k, bits);
+  const scales = tensorOf(call, input(call, 2)).data as Float32Array;
   const real = zerosOf(call, extents);
   const zeros = Int32Array.from(real, (zero) => Math.min(Math.max(Math.round(zero), 0), 2 ** bits - 1));
   const rests = Float32Array.from(real, (zero, i) => zero - (zeros[i] as number));
@@ -162,7 +162,7 @@ const MatMulNBits = arrayRow(
     const weights = packedWeights(call, check(call));
     const bias = biasOf<Float32Array>(call, 5);
     return () => {
-      const x = tensorOf(call, call.inputs[0] as Place) as FloatTensor;
+      const x = tensorOf(call, input(call, 0)) as FloatTensor;
       const [whole, rest] = weights() as [QTensor, QTensor?];
       const { data } = matmul(x, whole, bias());
       const more = rest && matmul(x, rest).data;

@@ -1,0 +1,101 @@
+// Models of known architectures with seeded weights, as octavo has models: plain data.
+
+import { floats } from "./data.mjs";
+
+/** Nodes and constants as they are added; values are named after the nodes that give them. */
+class Builder {
+  nodes = [];
+  constants = new Map();
+
+  /** Adds a constant; `values` are its numbers. */
+  constant(name, shape, values) {
+    this.constants.set(name, { format: "float32", shape, data: values });
+    return name;
+  }
+
+  /** Adds a node; attributes are integers (bigints) or lists of them. */
+  node(op, inputs, attributes = {}) {
+    const name = `${op.toLowerCase()}${this.nodes.length}`;
+    const entries = Object.entries(attributes).map(([key, value]) => {
+      return [key, Array.isArray(value) ? { kind: "ints", value } : { kind: "int", value }];
+    });
+    this.nodes.push({ name, op, domain: "", inputs, outputs: [name], attributes: new Map(entries) });
+    return name;
+  }
+
+  /** Random weights that keep the size of values: normal, divided by the root of how many an output meets. */
+  weight(shape) {
+    const length = shape.reduce((a, b) => a * b, 1);
+    const size = Math.sqrt((2 * shape[0]) / length);
+    const name = `w${this.nodes.length}`;
+    return this.constant(
+      name,
+      shape,
+      floats(length, "normal", this.nodes.length).map((value) => value * size),
+    );
+  }
+
+  bias(count) {
+    const values = floats(count, "uniform", this.nodes.length).map((value) => value * 0.1);
+    return this.constant(`b${this.nodes.length}`, [count], values);
+  }
+}
+
+/** A convolution with its bias, padded so that only its stride makes the image smaller. */
+function convolution(builder, x, { channels, outputs, kernel, stride = 1, groups = 1 }) {
+  const pad = BigInt((kernel - 1) / 2);
+  const inputs = [x, builder.weight([outputs, channels / groups, kernel, kernel]), builder.bias(outputs)];
+  const [extent, step] = [BigInt(kernel), BigInt(stride)];
+  return builder.node("Conv", inputs, {
+    kernel_shape: [extent, extent],
+    strides: [step, step],
+    pads: [pad, pad, pad, pad],
+    group: BigInt(groups),
+  });
+}
+
+/** Blocks of MobileNetV2: how much wider inside, outputs, how many, stride of the first. */
+const MOBILENET_V2 = [
+  [1, 16, 1, 1],
+  [6, 24, 2, 2],
+  [6, 32, 3, 2],
+  [6, 64, 4, 2],
+  [6, 96, 3, 1],
+  [6, 160, 3, 2],
+  [6, 320, 1, 1],
+];
+
+/** MobileNetV2 1.0 for 224 x 224 pixels and 1000 classes, its batch norms folded: 3.5 million parameters. */
+export function mobileNetV2() {
+  const builder = new Builder();
+  const limits = [builder.constant("zero", [], Float32Array.of(0)), builder.constant("six", [], Float32Array.of(6))];
+  const clipped = (x, size) => builder.node("Clip", [convolution(builder, x, size), ...limits]);
+  let channels = 32;
+  let x = clipped("x", { channels: 3, outputs: channels, kernel: 3, stride: 2 });
+  for (const [factor, outputs, count, stride] of MOBILENET_V2) {
+    for (let i = 0; i < count; i++) {
+      const inside = channels * factor;
+      const wide = factor === 1 ? x : clipped(x, { channels, outputs: inside, kernel: 1 });
+      const depthwise = { channels: inside, outputs: inside, groups: inside, kernel: 3, stride: i === 0 ? stride : 1 };
+      const narrow = convolution(builder, clipped(wide, depthwise), { channels: inside, outputs, kernel: 1 });
+      x = i === 0 ? narrow : builder.node("Add", [narrow, x]);
+      channels = outputs;
+    }
+  }
+  x = clipped(x, { channels, outputs: 1280, kernel: 1 });
+  x = builder.node("Flatten", [builder.node("GlobalAveragePool", [x])]);
+  const y = builder.node("Gemm", [x, builder.weight([1000, 1280]), builder.bias(1000)], { transB: 1n });
+  return {
+    ir: 8,
+    opsets: new Map([["", 13]]),
+    metadata: new Map(),
+    graph: {
+      name: "mobilenet-v2",
+      nodes: builder.nodes,
+      inputs: [{ name: "x", format: "float32", shape: [1, 3, 224, 224] }],
+      outputs: [{ name: y, format: "float32", shape: [1, 1000] }],
+      values: [],
+      constants: builder.constants,
+    },
+  };
+}
