@@ -20,8 +20,8 @@ function withAttributes(node: Node, changes: Readonly<Record<string, Attribute |
 }
 
 const without =
-  (...names: string[]): Converter =>
-  (node) =>
+  (...names: string[]) =>
+  (node: Node): Node =>
     withAttributes(node, Object.fromEntries(names.map((name) => [name, undefined])));
 
 const int = (value: number): Attribute => ({ kind: "int", value: BigInt(value) });
@@ -51,13 +51,13 @@ const named = (node: Node, what: string) => `${node.outputs.find(Boolean) ?? nod
 
 /** Lists of integers that were attributes become inputs, from place 1 on; those that are not there are left out. */
 const integersToInputs =
-  (...names: string[]): Converter =>
-  (node, graph) => {
+  (...names: string[]) =>
+  (node: Node, graph: Raising): Node => {
     const inputs = names.map((name) => {
       const values = integersOf(node, name);
       return values ? graph.add(named(node, name), integers(values)) : "";
     });
-    return withInputs(without(...names)(node, graph) as Node, 1, ...inputs);
+    return withInputs(without(...names)(node), 1, ...inputs);
   };
 
 const axesToInput = integersToInputs("axes");
@@ -95,7 +95,7 @@ function rankOf(node: Node, graph: Raising, input: number): number {
 
 /** Until 6, the second operand was broadcast only if told so, and from an axis on if told which. */
 const broadcast: Converter = (node, graph) => {
-  const plain = without("broadcast", "axis")(node, graph) as Node;
+  const plain = without("broadcast", "axis")(node);
   const axis = intOf(node, "axis", undefined);
   if (intOf(node, "broadcast", 0) === 0 || axis === undefined) return plain;
   const [rank, own] = [rankOf(node, graph, 0), rankOf(node, graph, 1)];
@@ -112,14 +112,14 @@ const slopes: Converter = (node, graph) => {
 };
 
 /** Fails where a node is meant for training; what says so goes. */
-const forInference: Converter = (node, graph) => {
+const forInference: Converter = (node) => {
   if (intOf(node, "is_test", 0) === 0) throw nodeError(node, "is for training, and cannot be raised to another opset");
-  return without("is_test", "consumed_inputs")(node, graph);
+  return without("is_test", "consumed_inputs")(node);
 };
 
-const perChannel: Converter = (node, graph) => {
+const perChannel: Converter = (node) => {
   if (intOf(node, "spatial", 1) === 0) throw nodeError(node, `"spatial" of 0 cannot be raised to opset 9`);
-  return without("spatial")(node, graph);
+  return without("spatial")(node);
 };
 
 const oneOutput: Converter = (node) => {
@@ -136,25 +136,25 @@ const noMask: Converter = (node, graph) => {
 
 const ratioToInput: Converter = (node, graph) => {
   const ratio: Constant = { format: "float32", shape: [], data: Float32Array.of(floatOf(node, "ratio", 0.5)) };
-  return withInputs(without("ratio")(node, graph) as Node, 1, graph.add(named(node, "ratio"), ratio));
+  return withInputs(without("ratio")(node), 1, graph.add(named(node, "ratio"), ratio));
 };
 
 const bounds: Converter = (node, graph) => {
   const values = [floatOf(node, "min", undefined), floatOf(node, "max", undefined)];
   const { inputs, casts } = scalarInputs(node, graph, values, ["min", "max"]);
-  return [...casts, withInputs(without("min", "max")(node, graph) as Node, 1, ...inputs)];
+  return [...casts, withInputs(without("min", "max")(node), 1, ...inputs)];
 };
 
 const padding: Converter = (node, graph) => {
   const value = floatOf(node, "value", 0);
   const { inputs, casts } = scalarInputs(node, graph, [value === 0 ? undefined : value], ["value"]);
-  const moved = integersToInputs("pads")(node, graph) as Node;
-  return [...casts, withInputs(without("value")(moved, graph) as Node, 2, ...inputs)];
+  const moved = integersToInputs("pads")(node, graph);
+  return [...casts, withInputs(without("value")(moved), 2, ...inputs)];
 };
 
 const countToInput: Converter = (node, graph) => {
   const count = graph.add(named(node, "k"), integers([BigInt(intOf(node, "k", 1))]));
-  return withInputs(without("k")(node, graph) as Node, 1, count);
+  return withInputs(without("k")(node), 1, count);
 };
 
 /** Until 12, all axes from one on were one. */
@@ -182,16 +182,16 @@ const countOutputs: Converter = (node) =>
   node.inputs[1] ? node : withAttributes(node, { num_outputs: int(node.outputs.length) });
 
 /** The first Upsample had a scale for rows and one for columns. */
-const allScales: Converter = (node, graph) => {
+const allScales: Converter = (node) => {
   const scales = [1, 1, floatOf(node, "height_scale", 1), floatOf(node, "width_scale", 1)];
   const mode = stringOf<string>(node, "mode", "nearest") === "bilinear" ? "linear" : "nearest";
   const attributes = { mode: text(mode), scales: { kind: "floats", value: scales } as const };
-  return withAttributes(without("height_scale", "width_scale")(node, graph) as Node, attributes);
+  return withAttributes(without("height_scale", "width_scale")(node), attributes);
 };
 
 const scalesToInput: Converter = (node, graph) => {
   const scales = graph.add(named(node, "scales"), floats(floatsOf(node, "scales", [])));
-  return withInputs(without("scales")(node, graph) as Node, 1, scales);
+  return withInputs(without("scales")(node), 1, scales);
 };
 
 /** Until 10, Resize took the pixel at x / scale or the next: the one before where it enlarges, the one behind where it reduces. */
@@ -235,7 +235,7 @@ const atHalfPixel: Converter = (node) =>
 const axisToInput: Converter = (node, graph) => {
   const axis = BigInt(intOf(node, "axis", 1));
   const name = graph.add(named(node, "axis"), { format: "int64", shape: [], data: BigInt64Array.of(axis) });
-  return withInputs(without("axis")(node, graph) as Node, 2, name);
+  return withInputs(without("axis")(node), 2, name);
 };
 
 /** Until 20, scale and bias were one for each group: they are repeated for the channels of a group. */

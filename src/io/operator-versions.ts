@@ -36,9 +36,14 @@ const OPERATORS: Readonly<Record<number, string>> = {
   24: "Swish TensorScatter",
 };
 
-const SINCE = new Map(
-  Object.entries(OPERATORS).flatMap(([version, names]) => names.split(/\s+/).map((name) => [name, Number(version)])),
-);
+function byName(rows: Readonly<Record<number, string>>): ReadonlyMap<string, number> {
+  const entries = Object.entries(rows).flatMap(([version, names]) =>
+    names.split(/\s+/).map((name) => [name, Number(version)] as const),
+  );
+  return new Map(entries);
+}
+
+const SINCE = /* @__PURE__ */ byName(OPERATORS);
 
 /** Since when quantizers take formats, where not from their beginning. */
 const FORMATS: Readonly<Record<string, number>> = {

@@ -73,6 +73,7 @@ export class Raising {
   readonly constants: Map<string, Constant | OpaqueConstant>;
   private readonly graph: Graph;
   private readonly shared: Raised;
+  private uses: ReadonlyMap<string, number> | undefined;
 
   constructor(graph: Graph, shared: Raised) {
     this.graph = graph;
@@ -97,7 +98,8 @@ export class Raising {
   }
 
   isTaken(name: string): boolean {
-    return usesOf(this.graph).has(name);
+    this.uses ??= usesOf(this.graph);
+    return this.uses.has(name);
   }
 
   /** How many axes a value has; undefined if that is not known. */
