@@ -42,6 +42,8 @@ export class Edit {
   private readonly constants: Graph["constants"] & Map<string, Constant>;
   private readonly opsets: Map<string, number>;
   private names: Set<string> | undefined;
+  /** How many names there are that are like one. */
+  private readonly counts = new Map<string, number>();
   private outlines: ReadonlyMap<string, Outline> | undefined;
   private changed = false;
 
@@ -128,7 +130,11 @@ export class Edit {
   freshName(wanted: string): string {
     this.names ??= namesOf(this.before.graph);
     let name = wanted;
-    for (let i = 2; this.names.has(name); i++) name = `${wanted}_${i}`;
+    while (this.names.has(name)) {
+      const count = (this.counts.get(wanted) ?? 1) + 1;
+      this.counts.set(wanted, count);
+      name = `${wanted}_${count}`;
+    }
     this.names.add(name);
     return name;
   }
