@@ -346,6 +346,11 @@ export const MODEL_EXERCISES = {
       }
     }
   },
+  raiseOpset(octavo, record) {
+    const { model } = modelOf(["Softmax", [f(2, 3, 4)]], 1);
+    const old = { ...model, opsets: new Map([["", 11]]) };
+    record(octavo.writeOnnx(octavo.raiseOpset(old, 13)));
+  },
   inspect(octavo, record) {
     record(JSON.stringify(octavo.inspect(network())));
   },
