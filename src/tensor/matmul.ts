@@ -13,7 +13,7 @@ import {
   type ProductOptions,
 } from "./finish.ts";
 import type { Output } from "./multipliers.ts";
-import { checkOperand, type Operand } from "./operand.ts";
+import { type ArrayOperand, checkOperand } from "./operand.ts";
 import { hasBlocks, type PackedWeight, PreparedWeight, withPanels, withWeight } from "./prepare.ts";
 import { type Geometry, multiply, type Results } from "./product.ts";
 import { resultTensor } from "./result.ts";
@@ -23,7 +23,7 @@ import { checkTensor, codeArray, type FloatTensor, type QTensor } from "./tensor
 const ONES = [1, 1] as const;
 
 /** A matrix of `rows` by `channels` as an image. */
-function matrix(rows: number, channels: number): Geometry {
+export function matrix(rows: number, channels: number): Geometry {
   const single = { kernel: ONES, strides: ONES, dilations: ONES, spread: ONES, before: [0, 0] as const };
   return { images: 1, input: [1, rows], channels, output: [1, rows], ...single };
 }
@@ -85,7 +85,7 @@ export function outputArray(output: Output, length: number): Results {
 }
 
 /** Products with one weight, or with one for each of a batch. */
-export function linear(x: Operand, w: QTensor | PreparedWeight, finish: Finish): Shaped {
+export function linear(x: ArrayOperand, w: QTensor | PreparedWeight, finish: Finish): Shaped {
   if (x.shape.length === 0) throw rangeError("x.shape", "[..., k]", x.shape);
   if (!(w instanceof PreparedWeight) && Array.isArray(w?.shape) && w.shape.length > 2) {
     return batched(x, w, finish);
@@ -100,15 +100,15 @@ export function linear(x: Operand, w: QTensor | PreparedWeight, finish: Finish):
   });
 }
 
-function multiplyRows(x: Operand, w: PackedWeight, finish: Finish, data: Results): void {
+function multiplyRows(x: ArrayOperand, w: PackedWeight, finish: Finish, data: Results): void {
   const k = checkDepth(x.shape, w.weight.shape);
   const checked = checkBias(finish, w.weight.columns, x, w.weight.scale);
   const geometry = matrix(sizeOf(x.shape.slice(0, -1)), k);
-  multiply({ ...finish, ...checked, x, w, geometry }, data);
+  multiply({ ...finish, ...checked, x, w, geometry }, x.data, data);
 }
 
 /** One product a batch index: x [..., m, k] and w [..., n, k], the leading axes broadcast. */
-function batched(x: Operand, w: QTensor, finish: Finish): Shaped {
+function batched(x: ArrayOperand, w: QTensor, finish: Finish): Shaped {
   const { codes } = checkTensor(w, "w");
   if (codes.bits < 8) throw rangeError("w.format", `"int8" or "uint8" for a batch of weights`, codes.name);
   const rank = w.shape.length;
@@ -126,7 +126,7 @@ function batched(x: Operand, w: QTensor, finish: Finish): Shaped {
     const at = { x: offsetOf(xRuns, i) * m * k, w: offsetOf(wRuns, i) * n * depth };
     const { axis: _, ...rest } = w;
     const part = { ...rest, shape: [n, depth], data: w.data.subarray(at.w, at.w + n * depth) as CodeArray };
-    const own = { ...x, shape: [m, k], data: x.data.subarray(at.x, at.x + m * k) as CodeArray };
+    const own = { ...x, shape: [m, k], length: m * k, data: x.data.subarray(at.x, at.x + m * k) as CodeArray };
     const target = data.subarray(i * m * n, (i + 1) * m * n);
     withWeight(w.axis === undefined ? part : { ...part, axis: 0 }, 1, (each) =>
       multiplyRows(own, each, finish, target),
