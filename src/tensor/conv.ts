@@ -7,7 +7,7 @@ import { outputArray } from "./matmul.ts";
 import type { Output } from "./multipliers.ts";
 import { type ArrayOperand, checkOperand, type Operand } from "./operand.ts";
 import { type PackedWeight, type PreparedWeight, withWeight } from "./prepare.ts";
-import { type Geometry, multiply, type Pair, type Results } from "./product.ts";
+import { type Geometry, multiplier, type Pair, type Results, runArrays } from "./product.ts";
 import { resultTensor } from "./result.ts";
 import type { QTensor } from "./tensor.ts";
 
@@ -116,7 +116,8 @@ function convolve(x: ArrayOperand, w: PackedWeight, geometry: Geometry, finish: 
   const checked = checkBias(finish, w.weight.columns, x, w.weight.scale);
   const { images, output: extents } = geometry;
   const data = outputArray(finish.output, images * extents[0] * extents[1] * w.weight.columns);
-  multiply({ ...finish, ...checked, x, w, geometry }, x.data, data);
+  const product = { ...finish, ...checked, x, w, geometry };
+  runArrays(w.engine, (take) => multiplier(product, take), x.data, data);
   return data;
 }
 

@@ -48,30 +48,36 @@ const AVERAGE_KEYS = [...MAX_KEYS, "countIncludePad", "scale", "zero", "format"]
 
 /** One spatial axis of a pooling. */
 export interface PoolAxis {
-  readonly extent: number;
+  readonly input: number;
   readonly kernel: number;
   readonly stride: number;
   readonly before: number;
   readonly after: number;
   readonly dilation: number;
-  readonly windows: number;
+  readonly output: number;
 }
 
+/** Windows that lie on pads alone are none. */
+function checkPads(before: number, after: number, reach: number, pads: readonly number[]): void {
+  if (Math.max(before, after) >= reach) throw rangeError("pads", `less than the extent of the kernel, ${reach}`, pads);
+}
+
+const reachOf = ({ kernel, dilation }: PoolAxis) => dilation * (kernel - 1) + 1;
+
 /** The windows along axis i of 0 (height) and 1 (width). */
-function axisOf(extent: number, options: WindowOptions, i: 0 | 1): PoolAxis {
+function axisOf(input: number, options: WindowOptions, i: 0 | 1): PoolAxis {
   const [kernel, stride, dilation] = [options.kernel, options.strides ?? [1, 1], options.dilations ?? [1, 1]].map(
     (pair, k) => checkIntegers(pair, 2, 1, ["kernel", "strides", "dilations"][k] as string)[i],
   ) as [number, number, number];
   const pads = checkIntegers(options.pads ?? [0, 0, 0, 0], 4, 0, "pads");
   const [before, after] = [pads[i], pads[i + 2]] as [number, number];
   const reach = dilation * (kernel - 1) + 1;
-  if (Math.max(before, after) >= reach) throw rangeError("pads", `less than the extent of the kernel, ${reach}`, pads);
-  const room = extent + before + after - reach;
-  if (room < 0)
-    throw rangeError("kernel", `an extent of at most ${extent + before + after}, the padded input's`, reach);
+  checkPads(before, after, reach, pads);
+  const room = input + before + after - reach;
+  if (room < 0) throw rangeError("kernel", `an extent of at most ${input + before + after}, the padded input's`, reach);
   const windows = (options.ceil ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
-  const beyond = options.ceil && (windows - 1) * stride >= extent + before;
-  return { extent, kernel, stride, before, after, dilation, windows: beyond ? windows - 1 : windows };
+  const beyond = options.ceil && (windows - 1) * stride >= input + before;
+  return { input, kernel, stride, before, after, dilation, output: beyond ? windows - 1 : windows };
 }
 
 /** Height and width. */
@@ -107,11 +113,11 @@ function windowsOf(
   mean?: Mean,
 ): Int32Array {
   const fields = Int32Array.of(
-    ...[kernels[CODE_CONSTANTS[input.type]].value, y.extent, x.extent, channels, x.windows],
+    ...[kernels[CODE_CONSTANTS[input.type]].value, y.input, x.input, channels, x.output],
     ...[y.kernel, x.kernel, y.stride, x.stride, y.dilation, x.dilation, y.before, x.before],
     ...(mean?.countIncludePad
-      ? [y.extent + y.after, x.extent + x.after, -y.before, -x.before]
-      : [y.extent, x.extent, 0, 0]),
+      ? [y.input + y.after, x.input + x.after, -y.before, -x.before]
+      : [y.input, x.input, 0, 0]),
     ...[
       result.range.lo,
       result.range.hi,
@@ -139,18 +145,18 @@ interface Pooling {
 function pool({ arena }: Engine, input: Operand, [rows, columns]: PoolAxes, by: Pooling, source: Source, sink: Sink) {
   const [n = 0, , width = 0, channels = 0] = input.shape;
   const lineLength = width * channels;
-  const reach = rows.dilation * (rows.kernel - 1) + 1;
+  const reach = reachOf(rows);
   const band = Math.max(Math.floor((PIECE / (lineLength * input.bytes + 1) - reach) / rows.stride), 1);
   for (let image = 0; image < n; image++) {
-    for (let first = 0; first < rows.windows; first += band) {
-      const count = Math.min(band, rows.windows - first);
+    for (let first = 0; first < rows.output; first += band) {
+      const count = Math.min(band, rows.output - first);
       const from = Math.max(first * rows.stride - rows.before, 0);
-      const till = Math.min((first + count - 1) * rows.stride - rows.before + reach, rows.extent);
-      const line = (image * rows.extent + from) * lineLength;
-      const place = (image * rows.windows + first) * columns.windows * channels;
+      const till = Math.min((first + count - 1) * rows.stride - rows.before + reach, rows.input);
+      const line = (image * rows.input + from) * lineLength;
+      const place = (image * rows.output + first) * columns.output * channels;
       arena.scope(() => {
         const at = source(line, Math.max(till - from, 0) * lineLength) - from * lineLength * input.bytes;
-        sink(place, count * columns.windows * channels, (to) => by.kernel(at, to, by.windows, first, count));
+        sink(place, count * columns.output * channels, (to) => by.kernel(at, to, by.windows, first, count));
       });
     }
   }
@@ -161,7 +167,7 @@ function poolArray(x: ArrayOperand, axes: PoolAxes, result: Result, kernel: Kern
   const running = engine();
   const { arena } = running;
   const channels = x.shape[3] as number;
-  const shape = [x.shape[0] as number, axes[0].windows, axes[1].windows, channels];
+  const shape = [x.shape[0] as number, axes[0].output, axes[1].output, channels];
   const data = new (codeArray(result.codes))(sizeOf(shape));
   arena.scope(() => {
     const windows = arena.copy(windowsOf(running, axes, channels, x, result, mean));
@@ -251,6 +257,7 @@ export function meanPooler(
   mean: Mean,
   take: Take,
 ): (x: number, y: number) => void {
+  for (const axis of axes) checkPads(axis.before, axis.after, reachOf(axis), [axis.before, axis.after]);
   checkMean(input, axes, result);
   const windows = running.arena.copy(windowsOf(running, axes, input.shape[3] as number, input, result, mean), take);
   const by = { kernel: running.kernels.pool_mean, windows };

@@ -5,6 +5,7 @@ import type { CodeArray } from "../formats.ts";
 import { codeRange } from "../quantizer.ts";
 import type { Take } from "../wasm/arena.ts";
 import { SLACK } from "../wasm/heap.ts";
+import type { Engine } from "../wasm/kernels.ts";
 import { type Output, writeRescale } from "./multipliers.ts";
 import { CODE_CONSTANTS, type Operand } from "./operand.ts";
 import type { PackedWeight } from "./prepare.ts";
@@ -154,11 +155,10 @@ export function multiplier(product: Product, take: Take): Run {
 /** What results go into. */
 export type Results = CodeArray | BigInt64Array | Float32Array;
 
-/** Fills `results`, row-major, with those of a product of codes in an array. */
-export function multiply(product: Product, data: CodeArray, results: Results): void {
-  const { arena } = product.w.engine;
+/** Fills `results`, row-major, with what is computed of codes in an array. */
+export function runArrays({ arena }: Engine, make: (take: Take) => Run, data: CodeArray, results: Results): void {
   arena.scope(() => {
-    const run = multiplier(product, arena.scratch);
+    const run = make(arena.scratch);
     const source = arena.reserve(data.byteLength + SLACK);
     arena.write(source, data);
     const output = arena.reserve(results.byteLength);
@@ -199,7 +199,8 @@ function wideSteps({ x }: Product): number {
   return x.codes.bits > 8 ? 128 : 16384;
 }
 
-function resultBytes(output: Output): number {
+/** Bytes of a result. */
+export function resultBytes(output: Output): number {
   if (output === "float32" || output === "sums") return 4;
   return output === "wide-sums" ? 8 : output.codes.bits / 8;
 }
