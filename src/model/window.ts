@@ -59,7 +59,7 @@ export function halves(total: number, how: AutoPad): { before: number; after: nu
 export function windowsOf(site: Site, inputs: readonly number[], weight?: readonly number[]): Omit<Axis, "output">[] {
   const { node } = site;
   const rank = inputs.length;
-  const kernels = intsOf(node, "kernel_shape", weight) ?? extentsOf(site, "kernel_shape", rank, 1);
+  const kernels = weight && !node.attributes.has("kernel_shape") ? weight : extentsOf(site, "kernel_shape", rank, 1);
   if (weight && kernels.join() !== weight.join()) {
     throw nodeRangeError(node, "kernel_shape", `[${weight}], as the weight has it`, kernels);
   }
