@@ -48,18 +48,45 @@ function valueOf4(a: v128, b: v128, operation: i32): v128 {
   return operation == OPERATION_POW ? power4(a, b) : remainder4(a, b);
 }
 
-/** n values; an operand whose stride is 0 is one value, repeated. Inlined for each operation: a loop knows its own. */
+/** Sixteen values at a time, as many as go into n; an operand that does not vary is one value, repeated. Returns how many. */
+// @ts-ignore: decorator
+@inline
+function bulk(a: usize, b: usize, y: usize, n: i32, isVariedA: bool, isVariedB: bool, operation: i32): i32 {
+  if (n < 16) return 0;
+  const left = v128.load32_splat(a);
+  const right = v128.load32_splat(b);
+  let i: i32 = 0;
+  for (; i + 16 <= n; i += 16) {
+    const at = (<usize>i) << 2;
+    for (let k: usize = 0; k < 64; k += 16) {
+      const p = isVariedA ? v128.load(a + at + k) : left;
+      v128.store(y + at + k, valueOf4(p, isVariedB ? v128.load(b + at + k) : right, operation));
+    }
+  }
+  return i;
+}
+
+/** Values from i on to n, four at a time; an operand whose stride is 0 is one value, repeated. */
+// @ts-ignore: decorator
+@inline
+function rest(a: usize, b: usize, y: usize, n: i32, i: i32, aStride: i32, bStride: i32, operation: i32): void {
+  for (; i < n; i += 4) {
+    const at = (<usize>i) << 2;
+    const p = aStride ? load4(a + at, n - i) : v128.load32_splat(a);
+    const q = bStride ? load4(b + at, n - i) : v128.load32_splat(b);
+    store4(y + at, valueOf4(p, q, operation), n - i);
+  }
+}
+
+/** n values. Inlined for each common operation: its loops know it. */
 // @ts-ignore: decorator
 @inline
 function row(a: usize, b: usize, y: usize, n: i32, aStride: i32, bStride: i32, operation: i32): void {
-  const left = n > 0 ? v128.load32_splat(a) : f32x4.splat(0);
-  const right = n > 0 ? v128.load32_splat(b) : left;
-  for (let i: i32 = 0; i < n; i += 4, y += 16) {
-    const at = (<usize>i) << 2;
-    const p = aStride ? load4(a + at, n - i) : left;
-    const q = bStride ? load4(b + at, n - i) : right;
-    store4(y, valueOf4(p, q, operation), n - i);
-  }
+  let i: i32 = 0;
+  if (aStride && bStride) i = bulk(a, b, y, n, true, true, operation);
+  else if (aStride) i = bulk(a, b, y, n, true, false, operation);
+  else if (bStride) i = bulk(a, b, y, n, false, true, operation);
+  rest(a, b, y, n, i, aStride, bStride, operation);
 }
 
 function rowOf(a: usize, b: usize, y: usize, n: i32, p: i32, q: i32, operation: i32): void {
@@ -67,7 +94,7 @@ function rowOf(a: usize, b: usize, y: usize, n: i32, p: i32, q: i32, operation: 
   else if (operation == OPERATION_SUB) row(a, b, y, n, p, q, OPERATION_SUB);
   else if (operation == OPERATION_MUL) row(a, b, y, n, p, q, OPERATION_MUL);
   else if (operation == OPERATION_DIV) row(a, b, y, n, p, q, OPERATION_DIV);
-  else row(a, b, y, n, p, q, operation);
+  else rest(a, b, y, n, 0, p, q, operation);
 }
 
 /** Neighbouring axes and how far a and b go on at each step: three i32 in memory, in this order. */

@@ -13,6 +13,9 @@ import { finish } from "./floatfinish";
 const ROWS: i32 = 4;
 const COLUMNS: i32 = 8;
 
+/** Neighbouring columns that are gathered together: two lines of a cache. */
+const ABREAST: i32 = 32;
+
 /** Bytes of a panel's step. */
 const STEP: usize = 32;
 
@@ -84,11 +87,40 @@ function gatherPanel(p: FloatProduct, b: usize, j: i32, panel: usize): void {
   }
 }
 
+/** Whole panels of columns that are side by side in b, step by step: lines of the cache are read once. */
+function gatherNeighbours(p: FloatProduct, b: usize, count: i32, panels: usize): void {
+  const stride = STEP * <usize>p.length;
+  const factors = f32x4.splat(p.factor);
+  let steps = p.steps;
+  for (let k: i32 = 0; k < p.length; k++) {
+    let from = b + load<u32>(steps);
+    let to = panels;
+    for (let j: i32 = 0; j < count; j += COLUMNS) {
+      v128.store(to, f32x4.mul(v128.load(from), factors));
+      v128.store(to, f32x4.mul(v128.load(from, 16), factors), 16);
+      from += STEP;
+      to += stride;
+    }
+    steps += 4;
+    panels += STEP;
+  }
+}
+
 /** Columns from..till - 1 of b to panels; `from` is a multiple of eight. */
 function gatherPanels(p: FloatProduct, b: usize, from: i32, till: i32, panels: usize): void {
-  for (let j = from; j < till; j += COLUMNS) {
-    gatherPanel(p, b, j, panels);
-    panels += STEP * <usize>p.length;
+  const stride = STEP * <usize>p.length;
+  while (from < till) {
+    const count = min((till - from) & ~(COLUMNS - 1), ABREAST);
+    const first = p.offsets + ((<usize>from) << 2);
+    if (count && load<u32>(first + ((<usize>(count - 1)) << 2)) - load<u32>(first) == (count - 1) << 2) {
+      gatherNeighbours(p, b + load<u32>(first), count, panels);
+      panels += stride * <usize>(count / COLUMNS);
+      from += count;
+    } else {
+      gatherPanel(p, b, from, panels);
+      panels += stride;
+      from += COLUMNS;
+    }
   }
 }
 
@@ -321,10 +353,10 @@ export function multiply_f32_f32_f32(
 ): void {
   const p = changetype<FloatProduct>(product);
   const panels = scratch + ((<usize>FLOAT_EDGE) << 2);
-  if (!p.steps) return multiplyPanels(p, a, b, 0, p.columns, init, z, y, scratch);
   for (let j: i32 = 0; j < p.columns; j += p.block) {
     const till = min(j + p.block, p.columns);
-    gatherPanels(p, b, j, till, panels);
-    multiplyPanels(p, a, panels, j, till, init, z, y, scratch);
+    const packed = b + ((<usize>j * <usize>p.length) << 2);
+    if (p.steps) gatherPanels(p, b, j, till, panels);
+    multiplyPanels(p, a, p.steps ? panels : packed, j, till, init, z, y, scratch);
   }
 }

@@ -50,31 +50,71 @@ function gather4(x: usize, stride: i32, count: i32): v128 {
   return v;
 }
 
-/** One tap: y[i] = join(y[i], x[i stride]) for i = 0..n - 1. */
-// @ts-ignore: decorator
-@inline
-function meet(x: usize, y: usize, n: i32, stride: i32, isMax: bool): void {
-  const step = (<usize>stride) << 4;
-  for (; n > 0; n -= 4, x += step, y += 16) store4(y, join4(load4(y, n), gather4(x, stride, n), isMax), n);
+/** One output's taps in a row, as far as they are inside the input. */
+function meetOne(x: usize, y: usize, axis: Axis, i: i32, isMax: bool): void {
+  let v = v128.load32_zero(y);
+  for (let tap: i32 = 0; tap < axis.kernel; tap++) {
+    const at = i * axis.stride + tap * axis.dilation - axis.before;
+    if (at >= 0 && at < axis.input) v = join4(v, v128.load32_zero(x + ((<usize>at) << 2)), isMax);
+  }
+  v128.store32_lane(y, v, 0);
 }
 
-/** The taps of a window's row over a row of outputs. */
-function meetRow(x: usize, y: usize, axis: Axis, isMax: bool): void {
-  for (let tap: i32 = 0; tap < axis.kernel; tap++) {
-    const offset = tap * axis.dilation - axis.before;
-    const first = firstOutput(axis, offset);
-    const from = x + ((<usize>(first * axis.stride + offset)) << 2);
-    const to = y + ((<usize>first) << 2);
-    const n = endOutput(axis, offset) - first;
-    if (isMax) meet(from, to, n, axis.stride, true);
-    else meet(from, to, n, axis.stride, false);
+/** Outputs whose taps are all inside, from `rows` rows of the input, `pitch` bytes apart: y[i] = join(y[i], every tap). */
+// @ts-ignore: decorator
+@inline
+function meetInside(x: usize, y: usize, axis: Axis, n: i32, rows: i32, pitch: usize, stride: i32, isMax: bool): void {
+  const taps = axis.kernel;
+  const dilation = (<usize>axis.dilation) << 2;
+  const step = (<usize>stride) << 4;
+  // four vectors at a time: one alone waits for itself at every tap
+  for (; n > 16; n -= 16, x += step << 2, y += 64) {
+    let a = v128.load(y);
+    let b = v128.load(y, 16);
+    let c = v128.load(y, 32);
+    let d = v128.load(y, 48);
+    for (let row: i32 = 0, line = x; row < rows; row++, line += pitch) {
+      for (let tap: i32 = 0, at = line; tap < taps; tap++, at += dilation) {
+        a = join4(a, gather4(at, stride, 16), isMax);
+        b = join4(b, gather4(at + step, stride, 16), isMax);
+        c = join4(c, gather4(at + 2 * step, stride, 16), isMax);
+        d = join4(d, gather4(at + 3 * step, stride, 16), isMax);
+      }
+    }
+    v128.store(y, a);
+    v128.store(y, b, 16);
+    v128.store(y, c, 32);
+    v128.store(y, d, 48);
+  }
+  for (; n > 0; n -= 4, x += step, y += 16) {
+    let v = load4(y, n);
+    for (let row: i32 = 0, line = x; row < rows; row++, line += pitch) {
+      for (let tap: i32 = 0, at = line; tap < taps; tap++, at += dilation) v = join4(v, gather4(at, stride, n), isMax);
+    }
+    store4(y, v, n);
   }
 }
 
-/** Outputs i of an axis, for each of their taps inside the input the axis below; along the last axis a row at once. */
+/** A row of outputs meets `rows` rows of the input, `pitch` bytes apart. */
+function meetRows(x: usize, y: usize, axis: Axis, rows: i32, pitch: usize, isMax: bool): void {
+  const end = endOutput(axis, (axis.kernel - 1) * axis.dilation - axis.before);
+  const first = min(firstOutput(axis, -axis.before), end);
+  for (let row: i32 = 0, line = x; row < rows; row++, line += pitch) {
+    for (let i: i32 = 0; i < first; i++) meetOne(line, y + ((<usize>i) << 2), axis, i, isMax);
+    for (let i = end; i < axis.output; i++) meetOne(line, y + ((<usize>i) << 2), axis, i, isMax);
+  }
+  const from = x + ((<usize>(first * axis.stride - axis.before)) << 2);
+  const to = y + ((<usize>first) << 2);
+  const n = end - first;
+  if (axis.stride == 1) meetInside(from, to, axis, n, rows, pitch, 1, isMax);
+  else if (axis.stride == 2) meetInside(from, to, axis, n, rows, pitch, 2, isMax);
+  else meetInside(from, to, axis, n, rows, pitch, axis.stride, isMax);
+}
+
+/** Outputs i of an axis, for each of their taps inside the input the axes below it; the last two axes at once. */
 function meetAxis(x: usize, y: usize, axes: usize, depth: i32, isMax: bool): void {
   const axis = changetype<Axis>(axes);
-  if (depth == 1) return meetRow(x, y, axis, isMax);
+  if (depth == 1) return meetRows(x, y, axis, 1, 0, isMax);
   const next = axes + offsetof<Axis>();
   let inputs: usize = 4;
   let outputs: usize = 4;
@@ -84,9 +124,17 @@ function meetAxis(x: usize, y: usize, axes: usize, depth: i32, isMax: bool): voi
     outputs *= below.output;
   }
   for (let i: i32 = 0; i < axis.output; i++, y += outputs) {
-    for (let tap: i32 = 0; tap < axis.kernel; tap++) {
-      const at = i * axis.stride + tap * axis.dilation - axis.before;
-      if (at >= 0 && at < axis.input) meetAxis(x + <usize>at * inputs, y, next, depth - 1, isMax);
+    const start = i * axis.stride - axis.before;
+    const first = start < 0 ? min((axis.dilation - 1 - start) / axis.dilation, axis.kernel) : 0;
+    const room = axis.input - start;
+    const end = room <= 0 ? 0 : min((room + axis.dilation - 1) / axis.dilation, axis.kernel);
+    if (depth == 2) {
+      const line = x + <usize>(start + first * axis.dilation) * inputs;
+      meetRows(line, y, changetype<Axis>(next), end - first, axis.dilation * inputs, isMax);
+      continue;
+    }
+    for (let tap = first; tap < end; tap++) {
+      meetAxis(x + <usize>(start + tap * axis.dilation) * inputs, y, next, depth - 1, isMax);
     }
   }
 }

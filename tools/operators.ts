@@ -21,8 +21,9 @@ Files of more than 2 GB are not written: that is protobuf's limit.
 keep their plans. Feeds are tensors \`{ format, shape, data }\`, or arrays where the model knows the shape. Extents that the model gives names
 to are whatever is fed, the same for the same name. Outputs are copies.
 
-- Before it runs, a model goes through the passes: constants folded, identities removed, patterns of exporters put together,
-  batch norms folded, activations fused. Outputs stay the same within 1e-5 of their largest value; \`{ optimize: false }\` leaves them out.
+- A model runs as it is; only what follows from constants alone is computed once. \`optimize(model)\` gives a model with less to compute:
+  identities removed, patterns of exporters put together, batch norms folded, activations fused. Its outputs are the same within 1e-5 of their
+  largest value. It is a step of its own, so that a bundle that only reads and runs models does not carry it.
 - Floats are computed in float32; float16, bfloat16 and float64 are converted where an operator takes them and gives them. Sums have one
   order: results are the same bytes in every host and tier.
 - Quantized operators are computed in integers. int64, bool and all other formats of [formats.md](formats.md) go in and out.

@@ -5,16 +5,14 @@ import type { Graph, Model, Node } from "../model/graph.ts";
 import { readAttribute, writeAttribute } from "./attribute-proto.ts";
 import { type External, fetchedOnce } from "./external.ts";
 import { GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto } from "./onnx-schema.ts";
+import { NEWEST, OLDEST } from "./operator-versions.ts";
+import { raiseAsNeeded } from "./opset.ts";
 import { readInitializer, writeTensor } from "./tensor-proto.ts";
 import { readValue, writeValue } from "./value-proto.ts";
 import { decode, encode, join, type Parts } from "./wire.ts";
 
 /** How deep graphs may lie in graphs. */
 const DEPTH = 32;
-
-/** Versions of ONNX's own operators that octavo knows. */
-const OLDEST = 6;
-const NEWEST = 28;
 
 /** Where the data is that a model has beside its file. */
 export interface ReadOptions {
@@ -172,10 +170,12 @@ function writeGraph({ name, nodes, constants, inputs, outputs, values, extra }: 
 }
 
 /**
- * Writes a model as an ONNX file: the same bytes for the same model. `readOnnx` of them gives the model.
+ * Writes a model as an ONNX file: the same bytes for the same model. `readOnnx` of them gives the model; with a higher opset, if
+ * it has nodes that its own does not have.
  * @throws ModelError if the model holds what ONNX has no place for, or is larger than 2 GB
  */
-export function writeOnnx(model: Model): Uint8Array {
+export function writeOnnx(given: Model): Uint8Array {
+  const model = raiseAsNeeded(given);
   const kept = decode(ModelProto, model.extra ?? new Uint8Array(0));
   const writeOpset = (domain: string, version: number) =>
     encode(OperatorSetIdProto, { domain, version: BigInt(version) });

@@ -30,6 +30,11 @@ export function intsOf<F extends readonly number[] | undefined>(node: Node, name
   return attribute(node, name, "ints")?.map(toNumber) ?? fallback;
 }
 
+/** An attribute of integers, exact. */
+export function integersOf(node: Node, name: string): readonly bigint[] | undefined {
+  return attribute(node, name, "ints");
+}
+
 /** A float attribute. */
 export function floatOf<F extends number | undefined>(node: Node, name: string, fallback: F): number | F {
   return attribute(node, name, "float") ?? fallback;

@@ -5,9 +5,10 @@ import { nodeError, nodeRangeError } from "../check.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { intOf } from "./attributes.ts";
 import { multiples, type Operands, prepareProduct } from "./float-product.ts";
+import { FLOATS } from "./integers.ts";
 import type { Call, Known, Place, Site } from "./operator.ts";
 import { keepWords, keepZeros } from "./record.ts";
-import { input } from "./site.ts";
+import { checkFormats, input } from "./site.ts";
 import type { Axis } from "./window.ts";
 
 /** What a convolution is of. */
@@ -25,6 +26,7 @@ export interface Images {
 export function imagesOf(site: Site, transposed: boolean): Images {
   const { node } = site;
   const [x, w] = [input(site, 0), input(site, 1)];
+  for (const i of [0, 1, 2, 3]) checkFormats(site, i, i === 0 ? FLOATS : [x.format]);
   const rank = x.shape.length - 2;
   if (rank < 1 || rank > 3) throw nodeError(node, `expected images of 1 to 3 axes, got a shape [${x.shape}]`);
   if (w.shape.length !== x.shape.length) {

@@ -117,6 +117,17 @@ export function graphsOf(attribute: Attribute): readonly Graph[] {
   return attribute.kind === "graphs" ? attribute.value : [];
 }
 
+/** Every name that a graph has for a value, those inside its nodes' subgraphs included. */
+export function namesOf(graph: Graph, names = new Set<string>()): Set<string> {
+  for (const { name } of graph.inputs) names.add(name);
+  for (const name of graph.constants.keys()) names.add(name);
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) names.add(name);
+    for (const inner of [...node.attributes.values()].flatMap(graphsOf)) namesOf(inner, names);
+  }
+  return names;
+}
+
 /** Names of what the subgraphs of a node take from around it. */
 function captured(node: Node): string[] {
   return [...node.attributes.values()].flatMap(graphsOf).flatMap((graph) => {

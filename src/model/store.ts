@@ -13,20 +13,23 @@ interface Owned {
 }
 
 /**
- * Memory that lasts until `dispose`. A store that stands on another keeps there what is made of constants, so that it outlives
- * this one.
+ * Memory that lasts until `dispose`. A store that stands on another keeps there what is made of that one's constants, so that it
+ * outlives this one.
  */
 export class Store {
   readonly engine: Engine = engine();
   private readonly base: Store | undefined;
+  /** The constants that last as long as this store, and what was made of them. */
+  private readonly constants: Set<unknown>;
   /** How many calls of `once` are under way in the base. */
   private making = 0;
   private readonly blocks: { at: number; bytes: number }[] = [];
   private readonly owned: Owned[] = [];
   private readonly made = new Map<Tensor, Map<string, unknown>>();
 
-  constructor(base?: Store) {
+  constructor(base?: Store, constants: Iterable<unknown> = []) {
     this.base = base;
+    this.constants = new Set(constants);
   }
 
   /** Takes memory; its content is undefined. */
@@ -46,7 +49,7 @@ export class Store {
 
   /** What is made of a constant, made once: every plan that shares the store shares it. `make` is told where that is kept. */
   once<T>(constant: Tensor, what: string, make: (keeper: Store) => T): T {
-    if (this.base) return this.inBase(this.base, constant, what, make);
+    if (this.base?.constants.has(constant)) return this.inBase(this.base, constant, what, make);
     const forms = this.made.get(constant) ?? new Map<string, unknown>();
     this.made.set(constant, forms);
     if (!forms.has(what)) forms.set(what, make(this));
@@ -57,7 +60,9 @@ export class Store {
   private inBase<T>(base: Store, constant: Tensor, what: string, make: (keeper: Store) => T): T {
     this.making++;
     try {
-      return base.once(constant, what, make);
+      const made = base.once(constant, what, make);
+      base.constants.add(made);
+      return made;
     } finally {
       this.making--;
     }
@@ -82,5 +87,6 @@ export class Store {
     for (const each of this.owned.splice(0)) each.dispose();
     for (const { at, bytes } of this.blocks.splice(0)) this.engine.heap.give(at, bytes);
     this.made.clear();
+    this.constants.clear();
   }
 }

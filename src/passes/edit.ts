@@ -6,10 +6,10 @@ import {
   constantOf,
   feedsOf,
   type Graph,
-  graphsOf,
   inOrder,
   type Model,
   type Node,
+  namesOf,
   takenBy,
   versionOf,
   withGraph,
@@ -20,17 +20,6 @@ import { type Outline, outlinesOf } from "./outline.ts";
 
 /** The first version of the file format in which a constant is not listed among the inputs. */
 const IR_OF_CONSTANTS = 4;
-
-/** Every name that a graph has for a value, those inside its nodes' subgraphs included. */
-function namesOf(graph: Graph, names = new Set<string>()): Set<string> {
-  for (const { name } of graph.inputs) names.add(name);
-  for (const name of graph.constants.keys()) names.add(name);
-  for (const node of graph.nodes) {
-    for (const name of node.outputs) names.add(name);
-    for (const inner of [...node.attributes.values()].flatMap(graphsOf)) namesOf(inner, names);
-  }
-  return names;
-}
 
 /** Whether a node takes a value by an input only, and not inside a subgraph. */
 function takesOutside(node: Node, name: string): boolean {
@@ -53,6 +42,8 @@ export class Edit {
   private readonly constants: Graph["constants"] & Map<string, Constant>;
   private readonly opsets: Map<string, number>;
   private names: Set<string> | undefined;
+  /** How many names there are that are like one. */
+  private readonly counts = new Map<string, number>();
   private outlines: ReadonlyMap<string, Outline> | undefined;
   private changed = false;
 
@@ -139,7 +130,11 @@ export class Edit {
   freshName(wanted: string): string {
     this.names ??= namesOf(this.before.graph);
     let name = wanted;
-    for (let i = 2; this.names.has(name); i++) name = `${wanted}_${i}`;
+    while (this.names.has(name)) {
+      const count = (this.counts.get(wanted) ?? 1) + 1;
+      this.counts.set(wanted, count);
+      name = `${wanted}_${count}`;
+    }
     this.names.add(name);
     return name;
   }

@@ -3,13 +3,15 @@
 //   node tests/fuzz/run.mjs --seed 1 --case 4711                    one configuration in full, with what each side gives
 // Codes of products and maxima are the same ones; sums, element products and averages may lie one step apart, and those
 // that do are counted: onnxruntime rounds them with the zero point added, so that ties go the other way where it is odd.
-// Every tier of this host runs. The last line is `N passed, N failed` over the configurations.
+// Every tier of this host runs. Then models that octavo writes, as tests/fuzz/onnx.mjs has it. The last line is
+// `N passed, N failed` over the configurations and models.
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Draw } from "./draw.mjs";
 import { openEngines, pairName } from "./engines.mjs";
+import { checkModels } from "./models.mjs";
 import { maxPool, qlinearAdd, qlinearAveragePool, qlinearGlobalAveragePool, qlinearMul } from "./others.mjs";
 import { convInteger, matMulInteger, qlinearConv, qlinearMatMul } from "./products.mjs";
 
@@ -176,16 +178,21 @@ async function main() {
   const engines = await openEngines();
   if (given.case !== undefined) return showCase(given, library, engines);
   const tally = await runAll(given, library, engines);
+  const models = checkModels();
+  const failed = tally.failed.size + models.failed;
   const rows = tally.sorted();
   if (given.json) {
     const versions = engines.map(({ name, version, inexact }) => ({ name, version, inexact: [...inexact] }));
-    console.log(JSON.stringify({ seed: given.seed, count: given.count, engines: versions, rows, told: tally.told }));
+    const told = { rows, told: tally.told, models };
+    console.log(JSON.stringify({ seed: given.seed, count: given.count, engines: versions, ...told }));
   } else {
     printTable(rows);
     printNotes(given, engines, tally);
-    console.log(`${given.count - tally.failed.size} passed, ${tally.failed.size} failed`);
+    console.log(`${models.passed} models as written and raised, ${models.failed} of them wrong`);
+    for (const fault of models.faults) console.log(fault);
+    console.log(`${given.count - tally.failed.size + models.passed} passed, ${failed} failed`);
   }
-  process.exitCode = tally.failed.size > 0 ? 1 : 0;
+  process.exitCode = failed > 0 ? 1 : 0;
 }
 
 await main();

@@ -2,6 +2,7 @@
 // for the sentences are the same everywhere too.
 
 import { bell, FINITE, INFINITE, LENGTHS, randomBytes, WITH_NAN } from "./inputs.js";
+import { MODEL_EXERCISES } from "./models.js";
 import { PRODUCT_EXERCISES } from "./products.js";
 import { WINDOW_EXERCISES } from "./windows.js";
 
@@ -176,6 +177,7 @@ const CURVES = [
 
 /** By public name: (library, record results, tier). */
 export const EXERCISES = {
+  ...MODEL_EXERCISES,
   ...PRODUCT_EXERCISES,
   ...WINDOW_EXERCISES,
 

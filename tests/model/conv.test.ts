@@ -14,7 +14,7 @@ import {
   floatTransposed,
 } from "../reference/floatproduct.ts";
 import { type Sentence, testSentences } from "../tensor/sentences.ts";
-import { floats, modelOf } from "./models.ts";
+import { floats, integers, modelOf } from "./models.ts";
 
 /** Numbers of -1..1. */
 export function randoms(count: number, seed: number): Float32Array {
@@ -328,11 +328,24 @@ function convolve(
   return run(model, { x: zeros(x), w: zeros(w) });
 }
 
+test("other floats are computed in float32", () => {
+  const [two, six] = [0x4000, 0x4600];
+  const half = (shape: number[], codes: number[]) =>
+    ({ format: "float16", shape, data: Uint16Array.from(codes) }) as const;
+  const ones = half([1, 1, 3], [0x3c00, 0x3c00, 0x3c00]);
+  const model = modelOf([makeNode("Conv", ["x", "w"], ["y"])], { constants: new Map([["w", ones]]) });
+  assert.deepEqual(run(model, { x: half([1, 1, 3], [two, two, two]) }).y, half([1, 1, 1], [six]));
+});
+
 const [X, W] = [
   [1, 4, 5, 5],
   [6, 4, 3, 3],
 ];
 const sentences: Sentence[] = [
+  [
+    () => run(modelOf([makeNode("Conv", ["x", "x"], ["y"])]), { x: integers([1, 1, 1], [1]) }),
+    'ModelError: node "y" (Conv): input 0 expected float32 or float16 or bfloat16 or float64, got int64',
+  ],
   [() => convolve([4, 5], [4, 5]), 'ModelError: node "y" (Conv): expected images of 1 to 3 axes, got a shape [4,5]'],
   [() => convolve(X, [6, 4, 3]), 'ModelError: node "y" (Conv): expected a weight of 4 axes, got [6,4,3]'],
   [

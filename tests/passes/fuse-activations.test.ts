@@ -51,7 +51,11 @@ for (const [op, nodes, parameters, opset] of CASES) {
     assert.equal(after.opsets.get("com.microsoft"), 1);
     assert.deepEqual([...after.graph.constants.keys()], ["w", "b"]);
     assert.equal(fuseActivations(after), after);
-    assertSame(model, after, { x: seeded(X[op], 3) }, 0);
+    const x = seeded(X[op], 3);
+    assertSame(model, after, { x }, 0);
+    x.data.set([Number.NaN, -0], 3);
+    x.data.set([Infinity, -Infinity], 7);
+    assertSame(model, after, { x }, 0);
   });
 }
 

@@ -21,18 +21,29 @@ export function operators({ graph }: Model): string[] {
   return graph.nodes.map(({ op }) => op);
 }
 
-/** Outputs of both models on the same inputs, held together: apart by at most `tolerance` of the largest value. */
-export function assertSame(before: Model, after: Model, feeds: Record<string, Tensor>, tolerance: number): void {
+/** How far the outputs of two models are apart at most (infinities and NaN are no distance apart), how large they are, and whether they are the same. */
+export function compare(before: Model, after: Model, feeds: Record<string, Tensor>) {
   const wanted = run(before, feeds);
   const given = run(after, feeds);
   assert.deepEqual(Object.keys(given), Object.keys(wanted));
+  let [apart, largest, isSame] = [0, 0, true];
   for (const [name, { shape, data, format }] of Object.entries(wanted)) {
     const other = given[name] as Tensor;
     assert.deepEqual([other.format, other.shape], [format, shape]);
-    if (tolerance === 0) assert.deepEqual(other.data, data);
-    const values = Array.from(data as Float32Array);
-    const largest = Math.max(...values.map(Math.abs), 1e-30);
-    const off = Math.max(0, ...values.map((value, i) => Math.abs(value - Number(other.data[i]))));
-    assert.ok(values.some((value) => value !== 0) && off <= tolerance * largest, `${name}: ${off} of ${largest}`);
+    (data as Float32Array).forEach((value, i) => {
+      const off = Math.abs(value - Number(other.data[i]));
+      isSame &&= Object.is(value, other.data[i]);
+      apart = Math.max(apart, Number.isFinite(value) ? off : 0);
+      largest = Math.max(largest, Number.isFinite(value) ? Math.abs(value) : 0);
+      if (!Number.isFinite(value)) assert.ok(!Number.isFinite(Number(other.data[i])), `${name}: ${value}`);
+    });
   }
+  return { apart, largest, isSame };
+}
+
+/** Outputs of both models, some of which are not 0, held together: apart by at most `tolerance` of the largest; 0: the same bits. */
+export function assertSame(before: Model, after: Model, feeds: Record<string, Tensor>, tolerance: number): void {
+  const { apart, largest, isSame } = compare(before, after, feeds);
+  assert.ok(tolerance > 0 || isSame);
+  assert.ok(largest > 0 && apart <= tolerance * largest, `${apart} of ${largest}`);
 }

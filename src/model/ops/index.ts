@@ -3,6 +3,7 @@
 import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
+import { ATTENTIONS } from "./attention.ts";
 import { CASTS } from "./cast.ts";
 import { CONVOLUTIONS } from "./conv.ts";
 import { TRANSPOSED } from "./conv-transpose.ts";
@@ -22,6 +23,7 @@ import { QUANTIZERS } from "./quantize.ts";
 import { RECURRENTS } from "./recurrent.ts";
 import { REDUCES } from "./reduce.ts";
 import { RESIZES } from "./resize.ts";
+import { ROTATIONS } from "./rotary.ts";
 import { SHAPES } from "./shape.ts";
 import { SOFTMAXES } from "./softmax.ts";
 
@@ -29,6 +31,7 @@ import { SOFTMAXES } from "./softmax.ts";
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
   Object.entries({
     ...ACTIVATIONS,
+    ...ATTENTIONS,
     ...BLOCK_PRODUCTS,
     ...CASTS,
     ...CONVOLUTIONS,
@@ -47,6 +50,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...RECURRENTS,
     ...RESIZES,
     ...REDUCES,
+    ...ROTATIONS,
     ...SHAPES,
     ...TRANSPOSED,
     ...SOFTMAXES,

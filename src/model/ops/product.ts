@@ -6,6 +6,7 @@ import { broadcastShape, sizeOf } from "../../tensor/shape.ts";
 import { floatOf, intOf } from "../attributes.ts";
 import { crossed, type FloatProduct, multiples, type Operands, packPanels, prepareProduct } from "../float-product.ts";
 import { inFloat32 } from "../float-row.ts";
+import { FLOATS, viewsOf } from "../integers.ts";
 import { type Call, type Operator, type Place, type Site, viewOf } from "../operator.ts";
 import { keepZeros } from "../record.ts";
 import { checkFormats, input } from "../site.ts";
@@ -124,7 +125,7 @@ function multiplyIntegers(call: Call, { a, b, shape }: Pairs): () => void {
   const [as, bs] = [placesOf(a, shape), placesOf(b, shape)];
   const length = a.column.extent;
   return () => {
-    const [from, by, to] = [viewOf(call, x), viewOf(call, w), viewOf(call, y)] as [Integers, Integers, Integers];
+    const [from, by, to] = viewsOf(call, [x, w, y]) as unknown as [Integers, Integers, Integers];
     let at = 0;
     for (let batch = 0; batch < as.length; batch++) {
       for (let i = 0; i < a.row.extent; i++) {
@@ -165,7 +166,6 @@ function nothing({ store }: Call): Initial {
   return { at: () => at, row: 0, isByColumn: false };
 }
 
-const FLOATS: readonly FormatName[] = ["float32", "float16", "bfloat16", "float64"];
 const INTEGERS: readonly FormatName[] = ["int32", "uint32", "int64", "uint64"];
 
 /** The operands of a MatMul: a vector is a row before a matrix, and a column behind one. */

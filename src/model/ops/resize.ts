@@ -189,9 +189,11 @@ function compileNearest(call: Call): () => void {
   const y = call.outputs[0] as Place;
   const fallback = isUpsample(call) ? "floor" : "round_prefer_floor";
   const rounding = stringOf<(typeof ROUNDINGS)[number]>(call.node, "nearest_mode", fallback, ROUNDINGS);
-  const tables = settings.axes.map(({ input }, axis) =>
-    (settings.coordinates[axis] as number[]).map((v) => nearestPlace(v, input, rounding)),
-  );
+  const tables = settings.axes.map(({ input, scale }, axis) => {
+    // the first versions took the place behind where they reduced
+    const how = isUpsample(call) && scale < 1 ? "ceil" : rounding;
+    return (settings.coordinates[axis] as number[]).map((v) => nearestPlace(v, input, how));
+  });
   const take = taking(call, input(call, 0), y, tables);
   const extrapolate = extrapolating(call, y, settings);
   return () => {

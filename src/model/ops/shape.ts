@@ -15,7 +15,7 @@ function reshaping(shapeOf: (x: Known, site: Site) => number[], values: number[]
     infer(site) {
       const x = input(site, 0);
       const shape = shapeOf(x, site);
-      if (sizeOf(shape) !== lengthOf(x) || shape.some((extent) => !(extent >= 0))) {
+      if (sizeOf(shape) !== lengthOf(x) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
         throw nodeError(site.node, `expected a shape of ${lengthOf(x)} values for [${x.shape}], got [${shape}]`);
       }
       return [{ format: x.format, shape }];
