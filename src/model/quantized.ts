@@ -3,14 +3,14 @@
 
 import { checkScales, nodeError } from "../check.ts";
 import { type CodeArray, FORMATS, type FormatName, type IntegerFormat } from "../formats.ts";
-import { decode, unpack } from "../tensor/codec.ts";
+import { decodeCodes, type RealFormat, unpackCodes } from "../tensor/codec.ts";
 import { mapAll, type Step, tabled } from "../tensor/codemap.ts";
 import type { Scales } from "../tensor/grain.ts";
 import { type Operand, operandOf } from "../tensor/operand.ts";
 import { type PackedWeight, packedBy } from "../tensor/prepare.ts";
 import type { Result } from "../tensor/result.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import { rangeOf, type Tensor } from "../tensor/tensor.ts";
+import { type CodeFormat, rangeOf, type Tensor } from "../tensor/tensor.ts";
 import { inMemory } from "../tensor/values.ts";
 import { weightOf } from "../tensor/weight.ts";
 import type { Arena, Take } from "../wasm/arena.ts";
@@ -103,13 +103,14 @@ export function tensorOf(call: Call, place: Place): Tensor {
 
 function scalesOf({ format, data }: Tensor): Float32Array {
   if (format === "float32") return data as Float32Array;
-  return format === "int32" ? Float32Array.from(data as Int32Array) : decode(data as Uint16Array, format);
+  if (format === "int32") return Float32Array.from(data as Int32Array);
+  return decodeCodes(data as Uint16Array, FORMATS.get(format as FormatName) as RealFormat);
 }
 
 function zerosOf(node: Node, { format, data }: Tensor, length: number): Int32Array {
-  const row = FORMATS.get(format as FormatName);
-  const codes = row?.kind !== "block" && row && row.bits < 8 ? unpack(data as Uint8Array, format, { length }) : data;
-  if (row?.kind === "float" && codes.some((code: number | bigint) => code !== 0)) {
+  const row = FORMATS.get(format as FormatName) as CodeFormat;
+  const codes = row.bits < 8 ? unpackCodes(data as Uint8Array, row, length) : data;
+  if (row.kind === "float" && codes.some((code: number | bigint) => code !== 0)) {
     throw nodeError(node, `zeros expected 0 for ${format}, got codes ${Array.from(codes as Uint8Array).slice(0, 8)}`);
   }
   return Int32Array.from(codes as Int32Array);

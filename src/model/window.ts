@@ -90,7 +90,11 @@ export function slidingAxes(site: Site, inputs: readonly number[], weight?: read
       return { ...axis, ...halves((output - 1) * stride + reach - input, how), output };
     }
     const room = input + axis.before + axis.after - reach;
-    if (room < 0) throw nodeError(site.node, `expected a kernel within the padded image, got one ${-room} larger`);
+    if (room < 0)
+      throw nodeError(
+        site.node,
+        `expected a kernel of at most ${room + reach}, the padded image's extent, got one of ${reach}`,
+      );
     const windows = (reachesBeyond ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
     // the last one has to begin before the padding behind
     const isTooFar = reachesBeyond && (windows - 1) * stride >= input + axis.before;

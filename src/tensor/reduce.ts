@@ -62,9 +62,12 @@ function groupsOf(shape: readonly number[], axes: ReadonlySet<number>): Group[] 
   return groups;
 }
 
-function planOf(shape: readonly number[], { axes: given, keepDims }: AxesOptions): Plan {
+function checkedPlan(shape: readonly number[], { axes, keepDims }: AxesOptions): Plan {
   checkFlag(keepDims, "keepDims");
-  const axes = checkAxes(given, shape);
+  return planOf(shape, checkAxes(axes, shape), keepDims);
+}
+
+function planOf(shape: readonly number[], axes: ReadonlySet<number>, keepDims = false): Plan {
   const left = shape.map((extent, axis) => (axes.has(axis) ? 1 : extent));
   const groups = groupsOf(shape, axes);
   const take = (reduced: boolean) => (groups.at(-1)?.reduced === reduced ? (groups.pop() as Group).size : 1);
@@ -173,7 +176,7 @@ export function averager(
   axes: readonly number[],
   result: Result,
 ): (x: number, y: number) => void {
-  const plan = planOf(input.shape, { axes });
+  const plan = planOf(input.shape, new Set(axes));
   checkCount(plan);
   const means = summer(running, input, plan, result, true);
   return (x, y) => {
@@ -196,7 +199,7 @@ function checkCount({ count, results }: Plan): void {
 export function reduceMean(x: QTensor, given: ReduceMeanOptions = {}): QTensor {
   const options = checkOptions(given, REDUCE_KEYS, "reduceMean");
   const input = checkOperand(x, "x");
-  const plan = planOf(x.shape, options);
+  const plan = checkedPlan(x.shape, options);
   checkCount(plan);
   return sumOrMean(input, plan, resultLike(options, input), true);
 }
@@ -208,13 +211,13 @@ export function reduceMean(x: QTensor, given: ReduceMeanOptions = {}): QTensor {
 export function reduceSum(x: QTensor, given: ReduceSumOptions): QTensor {
   const options = checkOptions(given, REDUCE_KEYS, "reduceSum");
   const input = checkOperand(x, "x");
-  return sumOrMean(input, planOf(x.shape, options), resultOf(options, input.codes), false);
+  return sumOrMean(input, checkedPlan(x.shape, options), resultOf(options, input.codes), false);
 }
 
 function extreme(x: QTensor, given: AxesOptions, of: string, flip: 0 | -1): QTensor {
   const options = checkOptions(given, AXES_KEYS, of);
   const input = checkOperand(x, "x");
-  const plan = planOf(x.shape, options);
+  const plan = checkedPlan(x.shape, options);
   checkCount(plan);
   const running = engine();
   const data = new (codeArray(input.codes))(plan.results);

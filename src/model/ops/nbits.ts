@@ -2,10 +2,10 @@
 // (docs/math.md, equation 77).
 
 import { checkScales, nodeError } from "../../check.ts";
-import type { FormatName } from "../../formats.ts";
+import { FORMATS, type FormatName, type IntegerFormat } from "../../formats.ts";
 import { multiplyPanels } from "../../tensor/block-matmul.ts";
 import type { BlockPanels, BlockWeight } from "../../tensor/block-weight.ts";
-import { pack, unpack } from "../../tensor/codec.ts";
+import { packCodes, unpackCodes } from "../../tensor/codec.ts";
 import { panelsBy } from "../../tensor/prepare.ts";
 import { inMemory } from "../../tensor/values.ts";
 import type { Take } from "../../wasm/arena.ts";
@@ -67,7 +67,14 @@ function check(site: Site): Extents {
 
 /** The first `length` codes of each of `n` rows of whole bytes. */
 function codesOf(bytes: Uint8Array, n: number, length: number, bits: number): Uint8Array {
-  const all = bits === 8 ? bytes : (unpack(bytes, `uint${bits}` as "uint4") as Uint8Array);
+  const all =
+    bits === 8
+      ? bytes
+      : (unpackCodes(
+          bytes,
+          FORMATS.get(`uint${bits}` as "uint4") as IntegerFormat,
+          (bytes.length * 8) / bits,
+        ) as Uint8Array);
   const row = all.length / n;
   if (row === length) return all.slice();
   const codes = new Uint8Array(n * length);
@@ -98,7 +105,7 @@ function weightOf(
   scale: Float32Array,
   zero: Int32Array,
 ): BlockWeight {
-  const bytes = bits === 8 ? codes : pack(codes, `uint${bits}` as "uint4");
+  const bytes = bits === 8 ? codes : packCodes(codes, bits);
   checkScales(scale, scale.length);
   return { n, k, block: Math.min(block, k), bits, signed: false, scale, zero, bytes };
 }

@@ -3,7 +3,7 @@
 import { nodeError } from "../../check.ts";
 import { type FloatFormat, FORMATS, type FormatName } from "../../formats.ts";
 import { affineParameters, type Parameters } from "../../quantizer.ts";
-import { decode, decodeFloats, encode, encodeFloats } from "../../tensor/codec.ts";
+import { decodeCodes, decodeFloats, encodeFloats, encodeReals } from "../../tensor/codec.ts";
 import { type Chunk, eachChunk, type Grain, grainOf, onePlace, type Scales, writePlace } from "../../tensor/grain.ts";
 import { dequantizeChunk, quantizeChunk, type Step } from "../../tensor/steps.ts";
 import { type CodeFormat, codeBytes, rangeOf } from "../../tensor/tensor.ts";
@@ -76,8 +76,8 @@ function precisionOf(site: Site): FloatFormat | undefined {
 /** Scales that values can be divided by. */
 function divisors(call: Call, precision: FloatFormat | undefined): Scales {
   const { scale, zero } = parametersOf(call, { scale: 1, zero: 2 });
-  const name = precision?.name as FormatName;
-  const rounded = precision ? decode(encode(scale, name), name) : scale;
+  const how = { saturate: false, rounding: "even" } as const;
+  const rounded = precision ? decodeCodes(encodeReals(scale, precision, how), precision) : scale;
   const at = rounded.findIndex((each) => !(each > 0 && each < Infinity));
   if (at < 0) return { scale: rounded, zero };
   throw nodeError(call.node, `scale expected positive finite numbers, got ${scale[at]} at index ${at}`);

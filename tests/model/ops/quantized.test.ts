@@ -265,7 +265,7 @@ const sentences: Sentence[] = [
   ],
   [
     () => one("ConvInteger", [image, kernel], { group: 2n, dilations: [3n, 1n] }),
-    `${node("ConvInteger")}expected a kernel of at most 5, got one of 7`,
+    `${node("ConvInteger")}expected a kernel of at most 5, the padded image's extent, got one of 7`,
   ],
   [
     () => one("MatMulInteger", [codes("uint8", [2, 3], some(6, 0, 9)), codes("int8", [2, 2], some(4, 0, 9))]),
