@@ -1,14 +1,13 @@
 // The wasm modules: compiled on first use, in the tier this host computes exactly in.
 
-import { instantiateSync } from "@assemblyscript/loader";
-import { relaxed, simd } from "../../build/modules.ts";
+import { copies, frequent, own, simd } from "../../build/modules.ts";
 import type { instantiate } from "../../build/simd.d.ts";
 import { checkWord, rangeError } from "../check.ts";
 import { Arena } from "./arena.ts";
 import { applyDelta } from "./delta.ts";
 import { Heap } from "./heap.ts";
-import { fromHex } from "./hex.ts";
 import { withSharedMemory } from "./shared.ts";
+import { fromText } from "./text.ts";
 
 /** A build of the kernels: plain SIMD, or with the relaxed SIMD instructions. Both give the same bytes. */
 export type Tier = "simd" | "relaxed";
@@ -33,8 +32,8 @@ const started: { simd?: Engine; relaxed?: Engine | undefined } = {};
 
 /** The bytes of a module. */
 function bytesOf(tier: Tier): Uint8Array<ArrayBuffer> {
-  const base = fromHex(simd);
-  return tier === "simd" ? base : applyDelta(base, relaxed);
+  const base = fromText(simd, frequent);
+  return tier === "simd" ? base : applyDelta(base, fromText(own, frequent), copies);
 }
 
 /** The most that a module declares its memory to be: 4 GiB. */
@@ -47,7 +46,8 @@ function start(
   shared = false,
 ): Engine {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
-  const kernels = instantiateSync(source, { env: { memory } }).exports as unknown as Kernels;
+  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
+  const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
   const heap = new Heap(memory, kernels.HEAP_BASE.value);
   return { tier, kernels, heap, arena: new Arena(heap), dot: undefined };
 }
