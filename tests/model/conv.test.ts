@@ -364,7 +364,10 @@ const sentences: Sentence[] = [
     () => convolve(X, W, { strides: [0n, 1n] }),
     'ModelError: node "y" (Conv): "strides" expected 2 integers of 1..2147483647, got [0, 1]',
   ],
-  [() => convolve(X, W, { strides: [1n] }), 'ModelError: node "y" (Conv): "strides" expected 2 integers of 1..2147483647, got [1]'],
+  [
+    () => convolve(X, W, { strides: [1n] }),
+    'ModelError: node "y" (Conv): "strides" expected 2 integers of 1..2147483647, got [1]',
+  ],
   [
     () => convolve(X, W, { pads: [-1n, 0n, 0n, 0n] }),
     'ModelError: node "y" (Conv): "pads" expected 4 integers of 0..2147483647, got [-1, 0, 0, 0]',
