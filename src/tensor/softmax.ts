@@ -6,7 +6,8 @@ import type { Take } from "../wasm/arena.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { type ArrayOperand, checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
-import { eachRowPiece, mapRows, quantizeRows, type Rows, type RowWork, rowsAlong } from "./rows.ts";
+import { eachRowPiece, mapRows, quantizeRows, type RowWork } from "./rows.ts";
+import { type Split, splitAt } from "./shape.ts";
 import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
 import { inMemory } from "./values.ts";
 
@@ -32,20 +33,20 @@ interface Plan {
 
 interface ArrayPlan extends Plan {
   readonly input: ArrayOperand;
-  readonly rows: Rows;
+  readonly rows: Split;
 }
 
 function planOf(x: QTensor, given: SoftmaxOptions, of: "softmax" | "logSoftmax"): ArrayPlan {
   const options = checkOptions(given, KEYS, of);
   const input = checkOperand(x, "x");
-  const rows = rowsAlong(x.shape, checkAxis(options.axis ?? x.shape.length - 1, x.shape));
+  const rows = splitAt(x.shape, checkAxis(options.axis ?? x.shape.length - 1, x.shape));
   const { beta = 1 } = options;
   checkPositive(beta, "beta");
   const wanted = resultOf({ ...options, scale: 1, zero: 0 }, input.codes);
   const { scale, zero } = PARAMETERS[of](input, wanted);
   const result = resultOf({ ...options, scale: options.scale ?? scale, zero: options.zero ?? zero }, input.codes);
   if (result.arithmetic !== "onnx") {
-    refuse(of, input, result, { scale, zero }, rows.depth);
+    refuse(of, input, result, { scale, zero }, rows.n);
     const [least, largest] = input.bytes === 1 ? [2 ** -26, Infinity] : [0, 163840];
     const product = beta * input.scale;
     if (!(product > least && product < largest))
