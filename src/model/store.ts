@@ -12,8 +12,8 @@ interface Owned {
 }
 
 /**
- * Memory that lasts until `dispose`. A store that stands on another keeps there what is made of constants, so that it outlives
- * this one.
+ * Memory that lasts until `dispose`. A store that stands on another keeps there what is made of constants that last, so that it
+ * outlives this one.
  */
 export class Store {
   readonly engine: Engine = engine();
@@ -23,9 +23,12 @@ export class Store {
   private readonly blocks: { at: number; bytes: number }[] = [];
   private readonly owned: Owned[] = [];
   private readonly made = new Map<Tensor, Map<string, unknown>>();
+  /** Constants that outlive this store, and what was made of them. */
+  private readonly lasting: Set<unknown>;
 
-  constructor(base?: Store) {
+  constructor(base?: Store, lasting: Iterable<unknown> = []) {
     this.base = base;
+    this.lasting = new Set(lasting);
   }
 
   /** Takes memory; its content is undefined. */
@@ -43,9 +46,9 @@ export class Store {
     return thing;
   }
 
-  /** What is made of a constant, made once: every plan that shares the store shares it. */
+  /** What is made of a constant, made once: every plan shares what is made of the model's. */
   once<T>(constant: Tensor, what: string, make: () => T): T {
-    if (this.base) return this.inBase(this.base, constant, what, make);
+    if (this.base && this.lasting.has(constant)) return this.inBase(this.base, constant, what, make);
     const forms = this.made.get(constant) ?? new Map<string, unknown>();
     this.made.set(constant, forms);
     if (!forms.has(what)) forms.set(what, make());
@@ -56,7 +59,9 @@ export class Store {
   private inBase<T>(base: Store, constant: Tensor, what: string, make: () => T): T {
     this.making++;
     try {
-      return base.once(constant, what, make);
+      const made = base.once(constant, what, make);
+      this.lasting.add(made);
+      return made;
     } finally {
       this.making--;
     }
