@@ -1,6 +1,9 @@
-// What node:test tells, as one line of JSON for each finished test: tools/test.mjs reads it.
+// What node:test tells, as one line of JSON for each finished test and for each thing a test says: tools/test.mjs reads it.
 
 const WORDS = { "test:pass": "passed", "test:fail": "failed" };
+
+/** What node:test itself says at the end of a file. */
+const SUMMARY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
 /** The error that a test threw, without the stack of the test runner. */
 function textOf({ cause, message }) {
@@ -26,6 +29,7 @@ export default async function* report(events) {
   for await (const { type, data } of events) {
     // starts are told in the order of the source, each before what is inside it
     if (type === "test:start") names.splice(data.nesting, Number.POSITIVE_INFINITY, data.name);
+    if (type === "test:diagnostic" && !SUMMARY.test(data.message)) yield `${JSON.stringify({ is: "told", text: data.message })}\n`;
     if (!(type in WORDS)) continue;
     const outcome = outcomeOf(type, data, names.slice(0, data.nesting).concat(data.name).join(" > "));
     if (outcome) yield `${JSON.stringify(outcome)}\n`;

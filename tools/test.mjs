@@ -54,7 +54,7 @@ async function file(name) {
   const outcomes = lines.map((line) => JSON.parse(line));
   const failed = outcomes.some(({ is }) => is === "failed");
   if (!ok && !failed) outcomes.push({ is: "failed", path: "the file itself", text: output });
-  else if (outcomes.length === 0) outcomes.push({ is: "failed", path: "the file itself", text: "it holds no test" });
+  else if (!outcomes.some(({ is }) => is !== "told")) outcomes.push({ is: "failed", path: "the file itself", text: "it holds no test" });
   else if (failed && output) outcomes.find(({ is }) => is === "failed").text += `\nprinted by the file:\n${output}`;
   return outcomes;
 }
@@ -100,7 +100,10 @@ async function report({ name, title = name, run }) {
   const failures = outcomes.filter(({ is }) => is === "failed");
   console.log(`${failures.length ? "FAIL" : "ok  "}  ${title}  ${countOf(outcomes)}  (${seconds} s)`);
   for (const { path, text } of failures) if (text) console.log(`\n  ${path}\n${text.replace(/^(?=.)/gm, "    ")}\n`);
-  for (const { is, path, reason } of outcomes) if (is === "skipped") console.log(`      skipped: ${path}: ${reason}`);
+  for (const { is, path, reason, text } of outcomes) {
+    if (is === "skipped") console.log(`      skipped: ${path}: ${reason}`);
+    if (is === "told") console.log(`      ${text}`);
+  }
   return outcomes;
 }
 
@@ -116,7 +119,7 @@ async function runAll(jobs) {
 
 const outcomes = await runAll(choose(process.argv.slice(2)));
 rmSync(scratch, { recursive: true, force: true });
-const ran = outcomes.filter(({ is }) => is !== "skipped");
+const ran = outcomes.filter(({ is }) => is === "passed" || is === "failed");
 if (ran.length === 0) console.log("no test ran");
 if (ran.length === 0 || ran.some(({ is }) => is === "failed")) process.exitCode = 1;
 console.log(countOf(outcomes));

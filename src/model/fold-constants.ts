@@ -39,16 +39,19 @@ function isWorthwhile(operator: Operator, site: Site): boolean {
   return bytes(operator.infer(site)) <= bytes(site.inputs) + MOST_GROWTH;
 }
 
+/** Says which nodes are folded. */
+type Choice = (operator: Operator, site: Site) => boolean;
+
 /** The outputs of a node that can be folded. */
-function folded(model: Model, constants: Constants, node: Node): Constant[] | undefined {
+function folded(model: Model, constants: Constants, node: Node, choice: Choice): Constant[] | undefined {
   const operator = operatorOf(node);
   const site = operator && siteOf(model, constants, node);
-  if (!site || !isWorthwhile(operator, site)) return undefined;
+  if (!site || !choice(operator, site)) return undefined;
   return evaluate(operator, site).map((value) => ({ ...value, format: value.format as FormatName }));
 }
 
-/** The same model with constants in the place of nodes that are made of constants only. */
-export function foldConstants(model: Model): Model {
+/** The same model with constants in the place of nodes that take constants only. */
+function fold(model: Model, choice: Choice): Model {
   const { graph } = model;
   const constants: Constants = new Map();
   for (const name of graph.constants.keys()) {
@@ -57,7 +60,7 @@ export function foldConstants(model: Model): Model {
   }
   const made = new Map(graph.constants);
   const nodes = inOrder(graph).filter((node) => {
-    const values = folded(model, constants, node);
+    const values = folded(model, constants, node, choice);
     values?.forEach((value, i) => {
       const name = node.outputs[i];
       if (!name) return;
@@ -67,4 +70,14 @@ export function foldConstants(model: Model): Model {
     return !values;
   });
   return nodes.length === graph.nodes.length ? model : withoutUnused(withGraph(model, { nodes, constants: made }));
+}
+
+/** The same model with constants in the place of nodes that take constants only; it does not become much larger by it. */
+export function foldConstants(model: Model): Model {
+  return fold(model, isWorthwhile);
+}
+
+/** The same model for running it: with all constants in the place of nodes, dequantized weights too. */
+export function foldAllConstants(model: Model): Model {
+  return fold(model, () => true);
 }

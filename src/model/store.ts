@@ -12,23 +12,23 @@ interface Owned {
 }
 
 /**
- * Memory that lasts until `dispose`. A store that stands on another keeps there what is made of constants that last, so that it
+ * Memory that lasts until `dispose`. A store that stands on another keeps there what is made of that one's constants, so that it
  * outlives this one.
  */
 export class Store {
   readonly engine: Engine = engine();
   private readonly base: Store | undefined;
+  /** The constants that last as long as this store, and what was made of them. */
+  private readonly constants: Set<unknown>;
   /** How many calls of `once` are under way in the base. */
   private making = 0;
   private readonly blocks: { at: number; bytes: number }[] = [];
   private readonly owned: Owned[] = [];
   private readonly made = new Map<Tensor, Map<string, unknown>>();
-  /** Constants that outlive this store, and what was made of them. */
-  private readonly lasting: Set<unknown>;
 
-  constructor(base?: Store, lasting: Iterable<unknown> = []) {
+  constructor(base?: Store, constants: Iterable<unknown> = []) {
     this.base = base;
-    this.lasting = new Set(lasting);
+    this.constants = new Set(constants);
   }
 
   /** Takes memory; its content is undefined. */
@@ -46,9 +46,9 @@ export class Store {
     return thing;
   }
 
-  /** What is made of a constant, made once: every plan shares what is made of the model's. */
+  /** What is made of a constant, made once: every plan that shares the store shares it. */
   once<T>(constant: Tensor, what: string, make: () => T): T {
-    if (this.base && this.lasting.has(constant)) return this.inBase(this.base, constant, what, make);
+    if (this.base?.constants.has(constant)) return this.inBase(this.base, constant, what, make);
     const forms = this.made.get(constant) ?? new Map<string, unknown>();
     this.made.set(constant, forms);
     if (!forms.has(what)) forms.set(what, make());
@@ -60,7 +60,7 @@ export class Store {
     this.making++;
     try {
       const made = base.once(constant, what, make);
-      this.lasting.add(made);
+      base.constants.add(made);
       return made;
     } finally {
       this.making--;
@@ -86,5 +86,6 @@ export class Store {
     for (const each of this.owned.splice(0)) each.dispose();
     for (const { at, bytes } of this.blocks.splice(0)) this.engine.heap.give(at, bytes);
     this.made.clear();
+    this.constants.clear();
   }
 }

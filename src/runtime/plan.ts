@@ -1,7 +1,7 @@
 // A model made ready for inputs of some shapes: which kernels run and where every value is, decided once.
 
 import { constantPlace, readPlace } from "../model/evaluate.ts";
-import { allConstants, type Model } from "../model/graph.ts";
+import type { Model } from "../model/graph.ts";
 import type { Inference, Step } from "../model/infer.ts";
 import { bytesOf, type Known, type Place } from "../model/operator.ts";
 import { Store } from "../model/store.ts";
@@ -94,7 +94,7 @@ function compile(step: Step, places: ReadonlyMap<string, Place>, store: Store, s
 
 /** Plans a model whose shapes were inferred. Constants and their packed forms go to `constants`, which outlives the plan. */
 export function plan(model: Model, inference: Inference, constants: Store): Plan {
-  const store = new Store(constants, allConstants(model.graph));
+  const store = new Store(constants);
   const { heap, arena } = store.engine;
   const lives = livesOf(model, inference);
   const { offsets, bytes } = layOut(lives.spans as Span[]);

@@ -2,8 +2,8 @@
 
 import { checkOptions, disposedError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
-import { foldConstants } from "../model/fold-constants.ts";
-import { feedsOf, type Model, type Value } from "../model/graph.ts";
+import { foldAllConstants } from "../model/fold-constants.ts";
+import { allConstants, feedsOf, type Model, type Value } from "../model/graph.ts";
 import { checkSupported, infer } from "../model/infer.ts";
 import type { Known } from "../model/operator.ts";
 import { Store } from "../model/store.ts";
@@ -86,7 +86,9 @@ export class Session {
   /** @throws ModelError for operators that octavo cannot run, all of them named */
   constructor(model: Model) {
     checkSupported(model);
-    const content = { model: foldConstants(model), store: new Store(), plans: [] };
+    const folded = foldAllConstants(model);
+    const store = new Store(undefined, allConstants(folded.graph));
+    const content = { model: folded, store, plans: [] };
     this.inputs = feedsOf(model.graph);
     this.outputs = model.graph.outputs;
     contents.set(this, content);

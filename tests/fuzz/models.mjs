@@ -4,6 +4,9 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
+/** What a line begins with that tells of something, right or wrong. */
+const TOLD = "told: ";
+
 const SCRIPT = join(import.meta.dirname, "onnx.mjs");
 
 /** What a part of the check prints, and the warnings of onnxruntime without their times. */
@@ -22,8 +25,10 @@ function outputOf(part) {
 export function checkModels() {
   const known = outputOf("load").printed;
   const { stdout, printed } = outputOf("check");
-  const faults = stdout.trim().split("\n");
+  const lines = stdout.trim().split("\n");
+  const told = lines.filter((line) => line.startsWith(TOLD)).map((line) => line.slice(TOLD.length));
+  const faults = lines.filter((line) => !line.startsWith(TOLD));
   const [, passed = 0, failed = 1] = /^(\d+) passed, (\d+) failed$/.exec(faults.pop()) ?? [];
   const fresh = [...printed].filter((line) => !known.has(line));
-  return { passed: Number(passed), failed: Number(failed) + fresh.length, faults: [...faults, ...fresh] };
+  return { passed: Number(passed), failed: Number(failed) + fresh.length, told, faults: [...faults, ...fresh] };
 }

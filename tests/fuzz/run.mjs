@@ -189,7 +189,7 @@ async function main() {
     printTable(rows);
     printNotes(given, engines, tally);
     console.log(`${models.passed} models as written and raised, ${models.failed} of them wrong`);
-    for (const fault of models.faults) console.log(fault);
+    for (const line of [...models.told, ...models.faults]) console.log(line);
     console.log(`${given.count - tally.failed.size + models.passed} passed, ${failed} failed`);
   }
   process.exitCode = failed > 0 ? 1 : 0;
