@@ -88,6 +88,9 @@ export function convolution(builder, x, { channels, outputs, kernel, stride = 1,
   });
 }
 
+/** An extent as a list of one. */
+export const listedExtent = (b, x, axis) => b.node("Gather", [b.node("Shape", [x]), b.integers(axis)], { axis: 0n });
+
 /** Blocks of MobileNetV2: how much wider inside, outputs, how many, stride of the first. */
 const MOBILENET_V2 = [
   [1, 16, 1, 1],

@@ -56,7 +56,7 @@ test("branches of other shapes, one that only hands on what is around it, and on
   ];
   const model = modelOf(nodes, { ...INPUTS, constants: new Map([["one", integers([], [1])]]) });
   const y = (c: number, ...x: number[]) => [
-    ...(run(model, { c: bool(c), x: floats([x.length], x) }).y?.data as Float32Array),
+    ...((run(model, { c: bool(c), x: floats([x.length], x) }).y as Tensor).data as Float32Array),
   ];
   assert.deepEqual([y(1, 4), y(1, 1, 2), y(0, 1, 2)], [[4], [14, 28], [18, 36]]);
 });
