@@ -1,25 +1,32 @@
 // Operators of floats that are computed in float32: other float formats are decoded before and encoded behind.
 
 import { type FloatFormat, FORMATS, type FormatName } from "../formats.ts";
-import { decodeFloats, encodeFloats } from "../tensor/codec.ts";
-import { constantPlace, readPlace } from "./evaluate.ts";
-import { type Call, lengthOf, type Operator, type Place } from "./operator.ts";
+import { decode as decodeCodes, decodeFloats, encodeFloats } from "../tensor/codec.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { aligned } from "../wasm/heap.ts";
+import { constantPlace } from "./evaluate.ts";
+import { type Call, type Known, lengthOf, type Operator, type Place } from "./operator.ts";
+import type { Store } from "./store.ts";
 
 /** Formats that are computed in float32. A float64 is rounded to it. */
 const CONVERTED: readonly FormatName[] = ["float16", "bfloat16", "float64"];
 
-const isConverted = (place: Place | undefined) => place !== undefined && CONVERTED.includes(place.format);
+function isConverted<K extends Known>(known: K | undefined): known is K {
+  return known !== undefined && CONVERTED.includes(known.format);
+}
 
-/** A place of as many float32; a constant's is decoded here, once. */
-function float32Place(call: Call, { format, shape, value, at }: Place): Place {
-  const place = { format: "float32" as const, shape };
-  if (!value) return { ...place, at: call.store.keep(lengthOf(place) * 4) };
-  const decoded = call.store.once(value, "float32", () => {
-    const to = { ...place, at: call.store.keep(lengthOf(place) * 4) };
-    decode(call, { format, shape, at }, to);
-    return readPlace(call.store, to);
+const float32Bytes = (known: Known) => aligned(lengthOf(known) * 4);
+
+/** A constant in float32, decoded once. */
+function float32Constant(store: Store, { shape }: Known, value: Tensor): Place {
+  const decoded = store.once(value, "float32", (): Tensor => {
+    const data =
+      value.format === "float64"
+        ? Float32Array.from(value.data as Float64Array)
+        : decodeCodes(value.data as Uint16Array, value.format as FormatName);
+    return { format: "float32", shape, data };
   });
-  return constantPlace(call.store, place, decoded);
+  return constantPlace(store, { format: "float32", shape }, decoded);
 }
 
 function decode({ store }: Call, from: Place, to: Place): void {
@@ -39,11 +46,23 @@ function encode({ store }: Call, from: Place, to: Place): void {
 export function inFloat32(operator: Operator): Operator {
   return {
     ...operator,
+    scratch(site, outputs) {
+      const inputs = site.inputs.filter((each) => !each?.value);
+      return [...inputs, ...outputs].filter(isConverted).reduce((sum, each) => sum + float32Bytes(each), 0);
+    },
     compile(call) {
       if (![...call.inputs, ...call.outputs].some(isConverted)) return operator.compile(call);
-      const inner = (place: Place | undefined) => (place && isConverted(place) ? float32Place(call, place) : place);
-      const inputs = call.inputs.map(inner);
-      const outputs = call.outputs.map(inner);
+      let at = call.scratch;
+      const copyOf = (place: Place): Place => {
+        const copy = { format: "float32", shape: place.shape, at } as const;
+        at += float32Bytes(place);
+        return copy;
+      };
+      const inputs = call.inputs.map((place) => {
+        if (!isConverted(place)) return place;
+        return place.value ? float32Constant(call.store, place, place.value) : copyOf(place);
+      });
+      const outputs = call.outputs.map((place) => (isConverted(place) ? copyOf(place) : place));
       const run = operator.compile({ ...call, inputs, outputs });
       return () => {
         call.inputs.forEach((place, i) => {

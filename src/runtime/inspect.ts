@@ -5,10 +5,10 @@ import type { FormatName } from "../formats.ts";
 import { decode } from "../io/wire.ts";
 import { foldConstants } from "../model/fold-constants.ts";
 import {
-  type Attribute,
   type Constant,
   type Extent,
   feedsOf,
+  graphsOf,
   type Model,
   type Node,
   type OpaqueConstant,
@@ -142,10 +142,15 @@ function weigh(constants: readonly (Constant | OpaqueConstant)[]) {
   return { parameters, bytes };
 }
 
-/** Tensors among a node's attributes. */
+/** Tensors among a node's attributes, those of its subgraphs included. */
 function attributeConstants({ attributes }: Node): (Constant | OpaqueConstant)[] {
-  const tensors = (attribute: Attribute) => (attribute.kind === "tensor" ? [attribute.value] : []);
-  return [...attributes.values()].flatMap(tensors);
+  return [...attributes.values()].flatMap((attribute) => {
+    if (attribute.kind === "tensor") return [attribute.value];
+    return graphsOf(attribute).flatMap(({ constants, nodes }) => [
+      ...constants.values(),
+      ...nodes.flatMap(attributeConstants),
+    ]);
+  });
 }
 
 function counts(names: readonly string[]): Record<string, number> {

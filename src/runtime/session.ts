@@ -3,7 +3,7 @@
 import { checkOptions, disposedError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { foldAllConstants } from "../model/fold-constants.ts";
-import { feedsOf, type Model, type Value } from "../model/graph.ts";
+import { allConstants, feedsOf, type Model, type Value } from "../model/graph.ts";
 import { checkSupported, infer } from "../model/infer.ts";
 import type { Known } from "../model/operator.ts";
 import { Store } from "../model/store.ts";
@@ -87,7 +87,7 @@ export class Session {
   constructor(model: Model) {
     checkSupported(model);
     const folded = foldAllConstants(model);
-    const store = new Store(undefined, folded.graph.constants.values());
+    const store = new Store(undefined, allConstants(folded.graph));
     const content = { model: folded, store, plans: [] };
     this.inputs = feedsOf(model.graph);
     this.outputs = model.graph.outputs;

@@ -165,3 +165,26 @@ const sentences: Sentence[] = [
 testSentences(sentences, () =>
   assert.deepEqual(run(relu, { x: Float32Array.of(1, -1) }).y?.data, Float32Array.of(1, 0)),
 );
+
+const HALF = { format: "float16", shape: [4], data: Uint16Array.of(0x3c00, 0xbc00, 0x4000, 0xc000) } as const;
+
+test("values of float16 stay what they are until they are needed no more", () => {
+  const nodes = [
+    makeNode("Relu", ["x"], ["a"]),
+    makeNode("Add", ["x", "x"], ["b"]),
+    makeNode("Mul", ["b", "b"], ["c"]),
+    makeNode("Sub", ["c", "a"], ["y"]),
+  ];
+  const { y } = run(modelOf(nodes), { x: HALF });
+  assert.deepEqual(y?.data, Uint16Array.of(0x4200, 0x4400, 0x4b00, 0x4c00)); // 3 4 14 16
+});
+
+test("a chain of float16 takes no more memory for being long", () => {
+  const n = 1 << 20;
+  const nodes = Array.from({ length: 80 }, (_, i) => makeNode("Relu", [`${i}`], [`${i + 1}`]));
+  const model = modelOf(nodes, { inputs: [{ name: "0" }], outputs: [{ name: "80" }] });
+  const { memory } = engine().heap;
+  const before = memory.buffer.byteLength;
+  run(model, { 0: { format: "float16", shape: [n], data: new Uint16Array(n) } });
+  assert.ok(memory.buffer.byteLength - before <= 16 * n, `${memory.buffer.byteLength - before} bytes`);
+});

@@ -67,7 +67,7 @@ export function operatorOf(node: Node): Operator | undefined {
   return OPERATORS.get(operatorName(node));
 }
 
-/** Names of all operators that octavo runs. */
+/** Names of all operators that octavo runs: those of the rows, and If, which stands for the nodes of a branch. */
 export function operatorNames(): string[] {
-  return [...OPERATORS.keys()].sort();
+  return [...OPERATORS.keys(), "If"].sort();
 }
