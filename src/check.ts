@@ -255,13 +255,16 @@ function toNumbers(value: unknown, count: number, name: string): (index: number)
   };
 }
 
+/** The row of a format that has a name. */
+export function checkFormatName(format: unknown, name: string): FormatRow {
+  const row = FORMATS.get(format as string);
+  if (row) return row;
+  throw rangeError(name, `one of ${[...FORMATS.keys()].join(", ")}`, format);
+}
+
 /** The row of a format: by name, or made from a float of your own. */
 export function checkFormat(format: unknown, name = "format"): FormatRow {
-  if (typeof format === "string") {
-    const row = FORMATS.get(format);
-    if (row) return row;
-    throw rangeError(name, `one of ${[...FORMATS.keys()].join(", ")}`, format);
-  }
+  if (typeof format === "string") return checkFormatName(format, name);
   if (format === null || typeof format !== "object") throw typeError(name, "a name or { exponent, mantissa }", format);
   return customFloat(format as CustomFloat);
 }

@@ -10,6 +10,7 @@ import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
 import { deltaOf } from "./delta.mjs";
 import { hint, marks } from "./hints.mjs";
+import { frequentOf, textOf } from "./text.mjs";
 
 const TARGETS = ["simd", "relaxed"];
 const STAMP = "build/stamp";
@@ -23,13 +24,17 @@ async function compile(target) {
   await promisify(execFile)(process.execPath, [asc, "--config", "asconfig.json", "--target", target]);
 }
 
-/** The modules as text, so that any bundler, tsc and tsx read them alike: one in hexadecimal, the other as what it differs in. */
+/** The modules as text, so that any bundler, tsc and tsx read them alike: one whole, the other as what it differs in. */
 function embed() {
   const [simd, relaxed] = TARGETS.map((target) => readFileSync(`build/${target}.wasm`));
+  const { own, copies } = deltaOf(simd, relaxed);
+  const frequent = frequentOf(simd);
   const lines = [
-    'import type { Delta } from "../src/wasm/delta.ts";\n\n',
-    `export const simd = "${simd.toString("hex")}";\n`,
-    `export const relaxed: Delta = ${JSON.stringify(deltaOf(simd, relaxed))};\n`,
+    'import type { Copies } from "../src/wasm/delta.ts";\n\n',
+    `export const frequent = ${JSON.stringify(frequent)};\n`,
+    `export const simd = "${textOf(simd, frequent)}";\n`,
+    `export const own = "${textOf(own, frequent)}";\n`,
+    `export const copies: Copies = ${JSON.stringify(copies)};\n`,
   ];
   writeFileSync("build/modules.ts", lines.join(""));
 }

@@ -1,3 +1,3 @@
-import type { Delta } from "../src/wasm/delta.ts";
+import type { Copies } from "../src/wasm/delta.ts";
 
-export function deltaOf(base: Buffer, target: Buffer): Delta;
+export function deltaOf(base: Buffer, target: Buffer): { own: Buffer; copies: Copies };

@@ -22,14 +22,15 @@ function sameFrom(base, start, target, at) {
   return length;
 }
 
-/** Entries [literal, start, length]: bytes in hexadecimal, then `length` bytes of `base` from `start` on. */
+/** The bytes that `target` has of its own, and copies [own, start, length]: so many of them, then `length` of `base` from `start` on. */
 export function deltaOf(base, target) {
   const places = index(base);
-  const entries = [];
+  const copies = [];
+  const own = [];
   let literal = 0;
   for (let at = 0; at < target.length; ) {
     // the place behind the last copy goes on most often: the modules have the same order
-    const [, last = 0, copied = 0] = entries.at(-1) ?? [];
+    const [, last = 0, copied = 0] = copies.at(-1) ?? [];
     const next = last + copied + at - literal;
     const found =
       sameFrom(base, next, target, at) >= SHORTEST ? next : places.get(target.toString("latin1", at, at + SHORTEST));
@@ -38,10 +39,14 @@ export function deltaOf(base, target) {
       continue;
     }
     const length = sameFrom(base, found, target, at);
-    entries.push([target.toString("hex", literal, at), found, length]);
+    copies.push([at - literal, found, length]);
+    own.push(target.subarray(literal, at));
     at += length;
     literal = at;
   }
-  if (literal < target.length) entries.push([target.toString("hex", literal), 0, 0]);
-  return entries;
+  if (literal < target.length) {
+    copies.push([target.length - literal, 0, 0]);
+    own.push(target.subarray(literal));
+  }
+  return { own: Buffer.concat(own), copies };
 }

@@ -29,7 +29,8 @@ export default async function* report(events) {
   for await (const { type, data } of events) {
     // starts are told in the order of the source, each before what is inside it
     if (type === "test:start") names.splice(data.nesting, Number.POSITIVE_INFINITY, data.name);
-    if (type === "test:diagnostic" && !SUMMARY.test(data.message)) yield `${JSON.stringify({ is: "told", text: data.message })}\n`;
+    if (type === "test:diagnostic" && !SUMMARY.test(data.message))
+      yield `${JSON.stringify({ is: "told", text: data.message })}\n`;
     if (!(type in WORDS)) continue;
     const outcome = outcomeOf(type, data, names.slice(0, data.nesting).concat(data.name).join(" > "));
     if (outcome) yield `${JSON.stringify(outcome)}\n`;

@@ -54,7 +54,8 @@ async function file(name) {
   const outcomes = lines.map((line) => JSON.parse(line));
   const failed = outcomes.some(({ is }) => is === "failed");
   if (!ok && !failed) outcomes.push({ is: "failed", path: "the file itself", text: output });
-  else if (!outcomes.some(({ is }) => is !== "told")) outcomes.push({ is: "failed", path: "the file itself", text: "it holds no test" });
+  else if (!outcomes.some(({ is }) => is !== "told"))
+    outcomes.push({ is: "failed", path: "the file itself", text: "it holds no test" });
   else if (failed && output) outcomes.find(({ is }) => is === "failed").text += `\nprinted by the file:\n${output}`;
   return outcomes;
 }

@@ -17,51 +17,35 @@ export interface Reading {
   readonly external: External | undefined;
 }
 
-/** A row for a kind: its number in the file, the number of its field, how its value is read and written. */
+/** A row for a kind: its number in the file, the number of its field, how its value is read. */
 interface Row<K extends Kind> {
   readonly type: number;
   readonly field: keyof Fields;
   /** undefined: nothing that JavaScript has. */
   read(found: Message<Fields>, reading: Reading): Of<K> | undefined;
-  write(value: Of<K>, graph: (graph: Graph) => Parts): Content<Fields>;
 }
 
 const NOTHING = new Uint8Array(0);
-const utf8 = (text: string) => new TextEncoder().encode(text);
+
+function textsOf(strings: readonly Uint8Array[]): string[] | undefined {
+  const texts = strings.map(textOf);
+  return texts.every((text) => text !== undefined) ? texts : undefined;
+}
 
 const ROWS: { readonly [K in Kind]: Row<K> } = {
-  float: { type: Type.FLOAT, field: 2, read: ({ f = 0 }) => f, write: (f) => ({ f }) },
-  int: { type: Type.INT, field: 3, read: ({ i = 0n }) => i, write: (i) => ({ i }) },
-  string: { type: Type.STRING, field: 4, read: ({ s }) => textOf(s ?? NOTHING), write: (s) => ({ s: utf8(s) }) },
+  float: { type: Type.FLOAT, field: 2, read: ({ f = 0 }) => f },
+  int: { type: Type.INT, field: 3, read: ({ i = 0n }) => i },
+  string: { type: Type.STRING, field: 4, read: ({ s }) => textOf(s ?? NOTHING) },
   tensor: {
     type: Type.TENSOR,
     field: 5,
     read: ({ t }, { external }) => t && readTensor(t, "(an attribute)", external),
-    write: (t) => ({ t: writeTensor(t) }),
   },
-  graph: {
-    type: Type.GRAPH,
-    field: 6,
-    read: ({ g }, { graph }) => g && graph(g),
-    write: (g, graph) => ({ g: graph(g) }),
-  },
-  floats: { type: Type.FLOATS, field: 7, read: (found) => floats(found.floats), write: (value) => ({ floats: value }) },
-  ints: { type: Type.INTS, field: 8, read: (found) => integers(found.ints), write: (value) => ({ ints: value }) },
-  strings: {
-    type: Type.STRINGS,
-    field: 9,
-    read({ strings }) {
-      const texts = strings.map(textOf);
-      return texts.every((text) => text !== undefined) ? texts : undefined;
-    },
-    write: (value) => ({ strings: value.map(utf8) }),
-  },
-  graphs: {
-    type: Type.GRAPHS,
-    field: 11,
-    read: ({ graphs }, { graph }) => graphs.map(graph),
-    write: (graphs, graph) => ({ graphs: graphs.map(graph) }),
-  },
+  graph: { type: Type.GRAPH, field: 6, read: ({ g }, { graph }) => g && graph(g) },
+  floats: { type: Type.FLOATS, field: 7, read: (found) => floats(found.floats) },
+  ints: { type: Type.INTS, field: 8, read: (found) => integers(found.ints) },
+  strings: { type: Type.STRINGS, field: 9, read: ({ strings }) => textsOf(strings) },
+  graphs: { type: Type.GRAPHS, field: 11, read: ({ graphs }, { graph }) => graphs.map(graph) },
 };
 
 const KINDS = Object.entries(ROWS) as [Kind, Row<Kind>][];
@@ -93,9 +77,27 @@ export function readAttribute(bytes: Uint8Array, reading: Reading): [string, Att
   return [name, { kind: "other", value: decode({ 1: NAME }, bytes).extra ?? NOTHING }];
 }
 
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+type Write = (graph: Graph) => Parts;
+
+/** How values are written. */
+const WRITERS: { readonly [K in Kind]: (value: Of<K>, graph: Write) => Content<Fields> } = {
+  float: (f) => ({ f }),
+  int: (i) => ({ i }),
+  string: (s) => ({ s: utf8(s) }),
+  tensor: (t) => ({ t: writeTensor(t) }),
+  graph: (g, graph) => ({ g: graph(g) }),
+  floats: (floats) => ({ floats }),
+  ints: (ints) => ({ ints }),
+  strings: (strings) => ({ strings: strings.map(utf8) }),
+  graphs: (graphs, graph) => ({ graphs: graphs.map(graph) }),
+};
+
 /** An attribute as a message. */
-export function writeAttribute(name: string, attribute: Attribute, graph: (graph: Graph) => Parts): Parts {
+export function writeAttribute(name: string, attribute: Attribute, graph: Write): Parts {
   if (attribute.kind === "other") return encode({ 1: NAME }, { name }, attribute.value);
-  const row = ROWS[attribute.kind] as Row<Kind>;
-  return encode(AttributeProto, { name, type: row.type, ...row.write(attribute.value, graph) }, attribute.extra);
+  const { kind, value, extra } = attribute;
+  const write = WRITERS[kind] as (value: Of<Kind>, graph: Write) => Content<Fields>;
+  return encode(AttributeProto, { name, type: ROWS[kind].type, ...write(value, graph) }, extra);
 }

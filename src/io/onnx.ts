@@ -82,30 +82,16 @@ function readMetadata(bytes: Uint8Array): Entry<string> {
   return { key, value, extra };
 }
 
-/** A list's entries, and the messages of those that hold more than a map can. */
-function readEntries<T>(list: readonly Uint8Array[], read: (bytes: Uint8Array) => Entry<T>) {
-  const entries = list.map(read);
-  return {
-    map: new Map(entries.map(({ key, value }) => [key, value])),
-    odd: list.filter((_, i) => entries[i]?.extra),
-  };
+/** How the messages of lists of pairs are read. */
+const ENTRIES = { opset_import: readOpset, metadata_props: readMetadata };
+
+/** A message of such a list, by the list's name; undefined of another. */
+function readEntry(list: string, bytes: Uint8Array): Entry<number | string> | undefined {
+  return ENTRIES[list as keyof typeof ENTRIES]?.(bytes);
 }
 
-/** A list's messages: of the entries that were kept whole, those that the map still has, and all others made anew. */
-function writeEntries<T>(
-  map: ReadonlyMap<string, T>,
-  kept: readonly Uint8Array[],
-  read: (bytes: Uint8Array) => Entry<T>,
-  write: (key: string, value: T) => Parts,
-): (Parts | Uint8Array)[] {
-  const current = kept.filter((bytes) => map.get(read(bytes).key) === read(bytes).value);
-  const written = new Set(current.map((bytes) => read(bytes).key));
-  return [
-    ...Array.from(map)
-      .filter(([key]) => !written.has(key))
-      .map(([key, value]) => write(key, value)),
-    ...current,
-  ];
+function mapOf<T>(list: readonly Uint8Array[], read: (bytes: Uint8Array) => Entry<T>): Map<string, T> {
+  return new Map(list.map(read).map(({ key, value }) => [key, value]));
 }
 
 /** @throws ModelError if octavo does not know the operators' version */
@@ -130,21 +116,29 @@ function bytesOf(file: unknown): Uint8Array {
 export function readOnnx(bytes: Uint8Array | ArrayBuffer, options?: ReadOptions): Model {
   const { external } = checkOptions(options, ["external"], "readOnnx");
   if (external !== undefined && typeof external !== "function") throw typeError("external", "a function", external);
-  const file = decode(ModelProto, bytesOf(bytes));
+  // entries that hold more than a map can are kept whole
+  const file = decode(ModelProto, bytesOf(bytes), (list, entry) => Boolean(readEntry(list, entry)?.extra));
   if (!file.graph) throw fileError("there is no graph in it");
   const graph = readGraph(file.graph, { external: external && fetchedOnce(external), depth: 0 });
-  const opsets = readEntries(file.opset_import, readOpset);
-  const metadata = readEntries(file.metadata_props, readMetadata);
-  checkOpsets(opsets.map, graph);
-  const odd = { opset_import: opsets.odd, metadata_props: metadata.odd };
-  const extra = join(encode(ModelProto, odd, file.extra));
+  const opsets = mapOf(file.opset_import, readOpset);
+  checkOpsets(opsets, graph);
   return {
     graph,
-    opsets: opsets.map,
+    opsets,
     ir: Number(file.ir_version ?? 0n),
-    metadata: metadata.map,
-    ...(extra.length > 0 && { extra }),
+    metadata: mapOf(file.metadata_props, readMetadata),
+    ...(file.extra && { extra: file.extra }),
   };
+}
+
+/** Messages of the entries of a map that are not among those that were kept whole. */
+function writeEntries<T>(
+  map: ReadonlyMap<string, T>,
+  kept: ReadonlyMap<string, T>,
+  write: (key: string, value: T) => Parts,
+) {
+  const anew = Array.from(map).filter(([key, value]) => kept.get(key) !== value);
+  return anew.map(([key, value]) => write(key, value));
 }
 
 function writeNode(node: Node): Parts {
@@ -176,15 +170,20 @@ function writeGraph({ name, nodes, constants, inputs, outputs, values, extra }: 
  */
 export function writeOnnx(given: Model): Uint8Array {
   const model = raiseAsNeeded(given);
-  const kept = decode(ModelProto, model.extra ?? new Uint8Array(0));
+  const current = { opset_import: model.opsets, metadata_props: model.metadata };
+  const isCurrent = (list: string, bytes: Uint8Array) => {
+    const entry = readEntry(list, bytes);
+    return entry !== undefined && current[list as keyof typeof current].get(entry.key) === entry.value;
+  };
+  const kept = decode(ModelProto, model.extra ?? new Uint8Array(0), isCurrent);
   const writeOpset = (domain: string, version: number) =>
     encode(OperatorSetIdProto, { domain, version: BigInt(version) });
   const writeMetadata = (key: string, value: string) => encode(StringStringEntryProto, { key, value });
   const content = {
     ir_version: BigInt(model.ir),
     graph: writeGraph(model.graph),
-    opset_import: writeEntries(model.opsets, kept.opset_import, readOpset, writeOpset),
-    metadata_props: writeEntries(model.metadata, kept.metadata_props, readMetadata, writeMetadata),
+    opset_import: writeEntries(model.opsets, mapOf(kept.opset_import, readOpset), writeOpset),
+    metadata_props: writeEntries(model.metadata, mapOf(kept.metadata_props, readMetadata), writeMetadata),
   };
   return join(encode(ModelProto, content, kept.extra));
 }

@@ -5,7 +5,9 @@ import type { FormatName } from "../formats.ts";
 import { DATA_TYPES, typeOfFormat } from "../model/data-types.ts";
 import type { Extent, Value } from "../model/graph.ts";
 import { Dimension, Tensor, TensorShapeProto, TypeProto, ValueInfoProto } from "./onnx-schema.ts";
-import { decode, encode, join, type Parts } from "./wire.ts";
+import { decode, encode, type Parts } from "./wire.ts";
+
+const { 1: NAME } = ValueInfoProto;
 
 /** What octavo knows of a type, and whether that is all of it. */
 interface Type {
@@ -43,7 +45,7 @@ function readType(bytes: Uint8Array, name: string): Type {
 export function readValue(bytes: Uint8Array): Value {
   const { name = "", type, extra } = decode(ValueInfoProto, bytes);
   const { isWhole, ...known } = type ? readType(type, name) : { isWhole: true };
-  const kept = isWhole ? extra : join(encode(ValueInfoProto, { type }, extra));
+  const kept = isWhole ? extra : decode({ 1: NAME }, bytes).extra;
   return { name, ...known, ...(kept && { extra: kept }) };
 }
 

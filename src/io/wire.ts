@@ -123,15 +123,20 @@ function take(reader: BinaryReader, [name, type]: Fields[number], wire: WireType
   return true;
 }
 
-function walk(fields: Fields, bytes: Uint8Array, found: Found): void {
+/** Says which messages of a repeated field are kept whole, too, as they are in the file. */
+type Keeps = (name: string, message: Uint8Array) => boolean;
+
+function walk(fields: Fields, bytes: Uint8Array, found: Found, keeps?: Keeps): void {
   const reader = new BinaryReader(bytes);
   const extra = new Gathered();
   while (reader.pos < reader.len) {
     const start = reader.pos;
     const [number, wire] = reader.tag();
     const field = fields[number];
-    if (field && take(reader, field, wire, found)) continue;
-    reader.skip(wire, number);
+    if (field && take(reader, field, wire, found)) {
+      const list = found[field[0]];
+      if (!Array.isArray(list) || !keeps?.(field[0], list.at(-1))) continue;
+    } else reader.skip(wire, number);
     extra.add(bytes.subarray(start, reader.pos));
   }
   found.extra = extra;
@@ -139,15 +144,16 @@ function walk(fields: Fields, bytes: Uint8Array, found: Found): void {
 
 /**
  * Reads a message. As protobuf has it, of a number that comes twice the last one counts, and messages are merged.
+ * @param keeps may add messages to `extra`
  * @throws ModelError if the bytes are no message
  */
-export function decode<const F extends Fields>(fields: F, bytes: Uint8Array): Message<F> {
+export function decode<const F extends Fields>(fields: F, bytes: Uint8Array, keeps?: Keeps): Message<F> {
   const found: Found = {};
   for (const [name, type] of Object.values(fields)) {
     if (type.endsWith("[]")) found[name] = isCounted(type.slice(0, -2) as Scalar) ? [] : new Gathered();
   }
   try {
-    walk(fields, bytes, found);
+    walk(fields, bytes, found, keeps);
   } catch (error) {
     throw error instanceof ModelError ? error : fileError((error as Error).message);
   }

@@ -1,7 +1,16 @@
 // Values from one format to another, as ONNX's Cast has it (docs/math.md, equation 71).
 
 import { type FloatFormat, FORMATS, type FormatName, type FormatRow } from "../formats.ts";
-import { decode, decodeFloats, encode, encodeFloats, hasNan, holdsNan, type Rounding } from "../tensor/codec.ts";
+import {
+  decodeCodes,
+  decodeFloats,
+  encodeFloats,
+  encodeReals,
+  hasNan,
+  holdsNan,
+  type RealFormat,
+  type Rounding,
+} from "../tensor/codec.ts";
 import { type CodeFormat, type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
 import { bitsOf, floatOf } from "../tensor/values.ts";
 import type { Engine } from "../wasm/kernels.ts";
@@ -51,7 +60,7 @@ function exactAt(engine: Engine, place: Place): Exact {
   }
   const at = arena.reserve(4 * n);
   if (row.kind === "float") decodeFloats(engine, row, from, at, n);
-  else arena.write(at, decode(arena.view(Uint8Array, from, n), row.name as FormatName));
+  else arena.write(at, decodeCodes(arena.view(Uint8Array, from, n), row as RealFormat));
   return { kind: Float32Array, at };
 }
 
@@ -121,7 +130,7 @@ function writeCodes(engine: Engine, exact: Exact, format: FormatName, to: number
     if (!hasNan(row) && holdsNan(engine, from, n)) zeroNans(engine, row, from, to, n);
   } else if (row.kind === "power") {
     const floats = arena.view(Float32Array, float32At(engine, exact, n), n);
-    arena.write(to, encode(floats.slice(), format, how));
+    arena.write(to, encodeReals(floats.slice(), row as RealFormat, how));
   } else {
     const from = arena.view(exact.kind, exact.at, n);
     if (format === "bool") {
@@ -149,12 +158,15 @@ const isEncoded = (format: FormatName) => {
 
 /** The code of a number in a format's array. */
 export function codeOf(format: FormatName, v: number): number | bigint {
-  if (isEncoded(format)) return encode(Float32Array.of(v), format)[0] as number;
+  const row = rowOf(format) as RealFormat;
+  const how = { saturate: row.bits <= 8, rounding: "even" } as const;
+  if (isEncoded(format)) return encodeReals(Float32Array.of(v), row, how)[0] as number;
   return widthOf(format) === 64 && format !== "float64" ? toBig(v) : v;
 }
 
 /** The numbers of a tensor, of a format that is not packed. */
 export function realsOf({ format, data }: Tensor): number[] {
-  if (isEncoded(format as FormatName)) return Array.from(decode(data as Uint8Array, format));
+  const row = rowOf(format as FormatName) as RealFormat;
+  if (isEncoded(format as FormatName)) return Array.from(decodeCodes(data as Uint8Array, row));
   return Array.from(data as ArrayLike<number | bigint>, Number);
 }

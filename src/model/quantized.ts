@@ -1,20 +1,28 @@
-// What the rows of quantized operators share: operands as the array functions take them, parameters that are known beforehand or
-// not, weights that are packed once.
+// What the rows of quantized operators share: operands as the kernels take them, parameters that are known beforehand or not, weights
+// that are packed once.
 
-import { nodeError } from "../check.ts";
-import { type CodeArray, FORMATS, type FormatName } from "../formats.ts";
-import { decode, unpack } from "../tensor/codec.ts";
+import { checkScales, nodeError } from "../check.ts";
+import { type CodeArray, FORMATS, type FormatName, type IntegerFormat } from "../formats.ts";
+import { decodeCodes, type RealFormat, unpackCodes } from "../tensor/codec.ts";
+import { mapAll, type Step, tabled } from "../tensor/codemap.ts";
 import type { Scales } from "../tensor/grain.ts";
-import { type PreparedWeight, prepare } from "../tensor/prepare.ts";
+import { type Operand, operandOf } from "../tensor/operand.ts";
+import { type PackedWeight, packedBy } from "../tensor/prepare.ts";
+import type { Result } from "../tensor/result.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import type { QTensor, Tensor, TensorArray } from "../tensor/tensor.ts";
+import { type CodeFormat, rangeOf, type Tensor } from "../tensor/tensor.ts";
+import { inMemory } from "../tensor/values.ts";
+import { weightOf } from "../tensor/weight.ts";
+import type { Arena, Take } from "../wasm/arena.ts";
+import { SLACK } from "../wasm/heap.ts";
+import type { Engine } from "../wasm/kernels.ts";
 import type { Node } from "./graph.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, readOf, type Site } from "./operator.ts";
 import { checkFormats, input } from "./site.ts";
 import { copyAlong, transposition } from "./transpose.ts";
 
 /** Which inputs of a node are a quantized tensor: where there is no scale, or it is left out, it is 1; a zero, 0. */
-export interface Operand {
+export interface Quantized {
   readonly codes: number;
   readonly scale?: number;
   readonly zero?: number;
@@ -22,8 +30,8 @@ export interface Operand {
 
 /** Two of them, where a node has two. */
 export interface Operands {
-  readonly a: Operand;
-  readonly b: Operand;
+  readonly a: Quantized;
+  readonly b: Quantized;
 }
 
 /** Operands of operators that give sums: a, b, and their zeros. */
@@ -39,7 +47,7 @@ export const SCALE_FORMATS: readonly FormatName[] = ["float32", "float16", "bflo
 export const BYTES: readonly FormatName[] = ["int8", "uint8"];
 
 /** Checks what is known of an operand; its scales and zeros are one, or `count`. */
-export function checkOperand(site: Site, at: Operand, count = 1): Known {
+export function checkOperand(site: Site, at: Quantized, count = 1): Known {
   const { codes, scale, zero } = at;
   checkFormats(site, codes, BYTES);
   const found = input(site, codes);
@@ -54,7 +62,7 @@ export function checkOperand(site: Site, at: Operand, count = 1): Known {
   return found;
 }
 
-/** Runs array functions; what they refuse is told as the node's. */
+/** What makers of kernels' constants refuse is told as the node's. */
 function asNode<R>(node: Node, work: () => R): R {
   try {
     return work();
@@ -64,37 +72,26 @@ function asNode<R>(node: Node, work: () => R): R {
   }
 }
 
-/** [outer, a, b] with its two last axes exchanged: [outer, b, a]. */
-export function exchanged<A extends CodeArray>(
-  { store: { engine } }: Call,
-  data: A,
-  outer: number,
-  a: number,
-  b: number,
-): A {
-  const { arena } = engine;
-  const moved = data.slice() as A;
-  if (a <= 1 || b <= 1) return moved;
-  arena.scope(() => {
-    const to = arena.reserve(data.byteLength);
-    const walk = transposition([outer, a, b], [0, 2, 1], data.BYTES_PER_ELEMENT);
-    copyAlong(engine, walk, arena.copy(data), to);
-    arena.read(to, moved);
-  });
-  return moved;
-}
-
-/** A row that computes the data of its one output with array functions. */
-export function arrayRow(infer: Operator["infer"], compute: (call: Call) => () => TensorArray): Operator {
+/**
+ * A row that computes its one output, or its first. All inputs but some are parameters: where they are known, what is made of them
+ * is made once, else whenever the node runs.
+ * @param program makes what computes y, with its constants in memory that `take` gives
+ * @param streams says which inputs are no parameters; default the first
+ */
+export function programRow(
+  infer: Operator["infer"],
+  program: (call: Call, y: Place, take: Take) => () => void,
+  streams: (i: number) => boolean = (i) => i === 0,
+): Operator {
   return {
     infer: (site) => asNode(site.node, () => infer(site)),
     compile(call) {
-      const run = asNode(call.node, () => compute(call));
+      const { node, inputs, store } = call;
       const [y] = call.outputs;
-      return () => {
-        const data = asNode(call.node, run);
-        if (y) call.store.engine.arena.write(y.at, data);
-      };
+      if (!y) return () => {};
+      const make = (take: Take) => asNode(node, () => program(call, y, take));
+      if (inputs.every((place, i) => !place || place.value || streams(i))) return make((bytes) => store.keep(bytes));
+      return () => make(store.engine.arena.scratch)();
     },
   };
 }
@@ -104,27 +101,16 @@ export function tensorOf(call: Call, place: Place): Tensor {
   return place.value ?? readOf(call, place);
 }
 
-/** Whether inputs, where they are there, are known beforehand. */
-export function areKnown(call: Call, inputs: readonly (number | undefined)[]): boolean {
-  return inputs.every((i) => i === undefined || !call.inputs[i] || call.inputs[i].value);
-}
-
-/** What is made of inputs: once where they are known, else whenever it is asked for. */
-export function derived<T>(call: Call, inputs: readonly (number | undefined)[], make: () => T): () => T {
-  if (!areKnown(call, inputs)) return make;
-  const made = make();
-  return () => made;
-}
-
 function scalesOf({ format, data }: Tensor): Float32Array {
   if (format === "float32") return data as Float32Array;
-  return format === "int32" ? Float32Array.from(data as Int32Array) : decode(data as Uint16Array, format);
+  if (format === "int32") return Float32Array.from(data as Int32Array);
+  return decodeCodes(data as Uint16Array, FORMATS.get(format as FormatName) as RealFormat);
 }
 
 function zerosOf(node: Node, { format, data }: Tensor, length: number): Int32Array {
-  const row = FORMATS.get(format as FormatName);
-  const codes = row?.kind !== "block" && row && row.bits < 8 ? unpack(data as Uint8Array, format, { length }) : data;
-  if (row?.kind === "float" && codes.some((code: number | bigint) => code !== 0)) {
+  const row = FORMATS.get(format as FormatName) as CodeFormat;
+  const codes = row.bits < 8 ? unpackCodes(data as Uint8Array, row, length) : data;
+  if (row.kind === "float" && codes.some((code: number | bigint) => code !== 0)) {
     throw nodeError(node, `zeros expected 0 for ${format}, got codes ${Array.from(codes as Uint8Array).slice(0, 8)}`);
   }
   return Int32Array.from(codes as Int32Array);
@@ -137,7 +123,7 @@ function spread<A extends Float32Array | Int32Array>(values: A, count: number): 
 }
 
 /** Scales and zeros of an operand, as many of both. */
-export function parametersOf(call: Call, { scale, zero }: Omit<Operand, "codes">): Scales {
+export function parametersOf(call: Call, { scale, zero }: Omit<Quantized, "codes">): Scales {
   const given = (i: number | undefined) => (i === undefined ? undefined : call.inputs[i]);
   const [s, z] = [given(scale), given(zero)];
   const scales = s ? scalesOf(tensorOf(call, s)) : Float32Array.of(1);
@@ -146,11 +132,24 @@ export function parametersOf(call: Call, { scale, zero }: Omit<Operand, "codes">
   return { scale: spread(scales, count), zero: spread(zeros, count) };
 }
 
-/** An operand with one scale and zero, read when it is asked for. */
-export function operandOf(call: Call, at: Operand): () => QTensor {
-  const place = input(call, at.codes);
-  const parameters = derived(call, [at.scale, at.zero], () => parametersOf(call, at));
-  return () => ({ ...tensorOf(call, place), ...parameters() }) as QTensor;
+/** The one scale and zero of codes. */
+function parameterOf(call: Call, at: Omit<Quantized, "codes">) {
+  const { scale, zero } = parametersOf(call, at);
+  checkScales(scale, 1);
+  return { scale: scale[0] as number, zero: zero[0] as number };
+}
+
+const integerOf = ({ format }: Known) => FORMATS.get(format) as IntegerFormat;
+
+/** An operand of a shape, its input's by default. */
+export function codesOf(call: Call, at: Quantized, shape = input(call, at.codes).shape): Operand {
+  return operandOf(integerOf(input(call, at.codes)), shape, parameterOf(call, at));
+}
+
+/** What the codes at a place are to be. */
+export function resultOf(call: Call, y: Place, scale: number, zero: number): Result {
+  const codes = integerOf(y);
+  return { codes, ...parameterOf(call, { scale, zero }), range: rangeOf(codes), arithmetic: "onnx" };
 }
 
 /** The format of a quantized result: that of its zero, or the first operand's. */
@@ -164,21 +163,10 @@ export function resultFormat(site: Site, scale: number, zero: number, operand = 
   return (site.inputs[zero] ?? input(site, operand)).format;
 }
 
-/** What a quantized result is, as options of the array functions. */
-export interface ResultParameters extends Scales {
-  readonly format: "int8" | "uint8";
-}
-
-/** Format, scale and zero of the first output. */
-export function resultOf(call: Call, scale: number, zero: number): () => ResultParameters {
-  const format = call.outputs[0]?.format as "int8";
-  return derived(call, [scale, zero], () => ({ format, ...parametersOf(call, { scale, zero }) }));
-}
-
-/** A bias, where there is one, as an option. */
-export function biasOf<A extends Int32Array | Float32Array>(call: Call, at: number): () => { bias?: A } {
+/** The numbers of a bias; undefined where it is left out. */
+export function biasOf<A extends Int32Array | Float32Array>(call: Call, at: number): A | undefined {
   const place = call.inputs[at];
-  return derived(call, [at], () => (place ? { bias: tensorOf(call, place).data as A } : {}));
+  return place && (tensorOf(call, place).data as A);
 }
 
 export function checkBias(site: Site, at: number, format: FormatName, count: number): void {
@@ -189,38 +177,72 @@ export function checkBias(site: Site, at: number, format: FormatName, count: num
   }
 }
 
-/** How a weight meets a product: outputs first, what is summed last. */
-export interface Arranged {
-  readonly weight: Tensor;
-  /** The axis of the outputs. */
-  readonly axis: number;
+/** What takes a step with all codes of an operand, from x to y. */
+export function mapper(engine: Engine, x: Operand, { codes }: Result, step: Step, take: Take) {
+  const map = tabled(engine, x, codes, step, take);
+  return (from: number, to: number) => mapAll(engine, map, x.length, inMemory(from, 1).source, inMemory(to, 1).sink);
 }
 
-/**
- * The weight of a product: packed once where it is known, else arranged anew whenever it is asked for.
- * @param form a name of what `arrange` does
- */
-export function weightOf(
-  call: Call,
-  at: Operand,
-  form: string,
-  arrange: (w: Tensor) => Arranged,
-  groups = 1,
-): () => QTensor | PreparedWeight {
+/** Extents whose last two axes are exchanged. */
+export type Plane = readonly [outer: number, a: number, b: number];
+
+/** Where bytes are with the last two axes exchanged: a copy in scratch memory, or where they were if that is the same. */
+export function exchanged(engine: Engine, extents: Plane, at: number): number {
+  const [outer, a, b] = extents;
+  if (a <= 1 || b <= 1) return at;
+  const to = engine.arena.reserve(outer * a * b + SLACK);
+  copyAlong(engine, transposition(extents, [0, 2, 1], 1), at, to);
+  return to;
+}
+
+/** Has values of `bytes` bytes written, and gives them to y with the last two axes exchanged. */
+export function exchangedTo(
+  engine: Engine,
+  extents: Plane,
+  bytes: number,
+  y: number,
+  write: (to: number) => void,
+): void {
+  const [outer, a, b] = extents;
+  if (a <= 1 || b <= 1) {
+    write(y);
+    return;
+  }
+  const from = engine.arena.reserve(outer * a * b * bytes);
+  write(from);
+  copyAlong(engine, transposition(extents, [0, 2, 1], bytes), from, y);
+}
+
+/** How codes become weights: `count` of them, one behind the other, of a shape with the outputs first. */
+export interface Arrangement {
+  readonly shape: readonly number[];
+  readonly groups?: number;
+  readonly count?: number;
+  /** What one is before its last two axes are exchanged; absent: it is as it is to be. */
+  readonly from?: Plane;
+}
+
+/** The weights of a product: packed once where they are known, else into memory that `take` gives. */
+export function weightsOf(call: Call, at: Quantized, arrangement: Arrangement, take: Take): PackedWeight[] {
   const { node, store } = call;
+  const { engine } = store;
   const place = input(call, at.codes);
-  const make = (): { w: QTensor; axis: number } => {
-    const { weight, axis } = arrange(tensorOf(call, place));
+  const { shape, groups = 1, count = 1, from } = arrangement;
+  const { value } = place;
+  const size = sizeOf(shape);
+  const make = (to: Take) => {
     const parameters = parametersOf(call, at);
-    return { w: { ...weight, ...parameters, ...(parameters.scale.length !== 1 && { axis }) } as QTensor, axis };
+    checkScales(parameters.scale, parameters.scale.length);
+    const first = value ? 0 : place.at;
+    return Array.from({ length: count }, (_, i) => {
+      const pointer = (arena: Arena) =>
+        value ? arena.copy((value.data as CodeArray).subarray(i * size, (i + 1) * size)) : first + i * size;
+      const codes = (arena: Arena) => (from ? exchanged(engine, from, pointer(arena)) : pointer(arena));
+      return packedBy(engine, weightOf(integerOf(place), shape, groups, parameters, codes), to);
+    });
   };
-  const { codes, scale, zero } = at;
-  if (!place.value || !areKnown(call, [codes, scale, zero])) return () => make().w;
-  const names = [scale, zero].map((i) => (i === undefined ? "" : node.inputs[i]));
-  const weight = store.once(place.value, JSON.stringify(["weight", form, ...names]), () => {
-    const { w, axis } = make();
-    // a batch of matrices is packed matrix by matrix
-    return axis === 0 ? store.own(prepare(w, { groups })) : w;
-  });
-  return () => weight;
+  const parameters = [at.scale, at.zero].filter((i) => i !== undefined && call.inputs[i]) as number[];
+  if (!value || !parameters.every((i) => call.inputs[i]?.value)) return make(take);
+  const names = parameters.map((i) => node.inputs[i]);
+  return store.once(value, JSON.stringify([arrangement, at, names]), (keeper) => make((bytes) => keeper.keep(bytes)));
 }

@@ -4,6 +4,7 @@ import type { FormatName } from "../formats.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import type { Tensor, TensorArray } from "../tensor/tensor.ts";
 import { storedLength, tensorArray } from "../tensor/tensor.ts";
+import { SLACK } from "../wasm/heap.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 
 /** What has memory of its own to give back. */
@@ -34,9 +35,9 @@ export class Store {
   /** Takes memory; its content is undefined. */
   keep(bytes: number): number {
     if (this.base && this.making > 0) return this.base.keep(bytes);
-    const at = this.engine.heap.take(bytes);
-    this.blocks.push({ at, bytes });
-    return at;
+    const block = { at: this.engine.heap.take(bytes + SLACK), bytes: bytes + SLACK };
+    this.blocks.push(block);
+    return block.at;
   }
 
   /** Disposes of something together with itself. */
@@ -46,17 +47,17 @@ export class Store {
     return thing;
   }
 
-  /** What is made of a constant, made once: every plan that shares the store shares it. */
-  once<T>(constant: Tensor, what: string, make: () => T): T {
+  /** What is made of a constant, made once: every plan that shares the store shares it. `make` is told where that is kept. */
+  once<T>(constant: Tensor, what: string, make: (keeper: Store) => T): T {
     if (this.base?.constants.has(constant)) return this.inBase(this.base, constant, what, make);
     const forms = this.made.get(constant) ?? new Map<string, unknown>();
     this.made.set(constant, forms);
-    if (!forms.has(what)) forms.set(what, make());
+    if (!forms.has(what)) forms.set(what, make(this));
     return forms.get(what) as T;
   }
 
   /** What `make` keeps is kept in the base. */
-  private inBase<T>(base: Store, constant: Tensor, what: string, make: () => T): T {
+  private inBase<T>(base: Store, constant: Tensor, what: string, make: (keeper: Store) => T): T {
     this.making++;
     try {
       const made = base.once(constant, what, make);

@@ -26,6 +26,17 @@ export function stridesOf(shape: readonly number[]): number[] {
   return strides;
 }
 
+/** The axes along which a tensor, repeated where it broadcasts, fills a shape row by row. */
+export function broadcastAxes(own: readonly number[], shape: readonly number[]): Stride[] {
+  const [from, to] = [stridesOf(own), stridesOf(shape)];
+  const missing = shape.length - own.length;
+  return shape.map((extent, i) => ({
+    extent,
+    from: i < missing || own[i - missing] === 1 ? 0 : (from[i - missing] as number),
+    to: to[i] as number,
+  }));
+}
+
 /** Axes without those of one index, neighbours joined that are crossed alike. */
 function joined(axes: readonly Stride[]): Stride[] {
   const kept: Stride[] = [];

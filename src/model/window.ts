@@ -1,7 +1,7 @@
 // Windows that move over an image: strides, dilations and pads of a node, an axis at a time.
 
 import { nodeError, nodeRangeError } from "../check.ts";
-import { intsOf, stringOf } from "./attributes.ts";
+import { intOf, intsOf, stringOf } from "./attributes.ts";
 import type { Site } from "./operator.ts";
 
 /** How a window moves along one axis. */
@@ -19,7 +19,7 @@ export interface Axis {
 }
 
 /** An axis that is not there: one pixel, met by one tap. */
-const MISSING: Axis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 };
+export const MISSING: Axis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 };
 
 /** Axes with those before them that are not there: depth, height, width. */
 export function threeAxes(axes: readonly Axis[]): [Axis, Axis, Axis] {
@@ -29,14 +29,11 @@ export function threeAxes(axes: readonly Axis[]): [Axis, Axis, Axis] {
 /** The largest stride, dilation or pad: positions stay exact integers. */
 const MOST = 2 ** 31 - 1;
 
-/** Integers of an attribute, `count` of them, none less than `lo`. */
-export function extentsOf(site: Site, name: string, count: number, lo: number): number[] {
-  const values = intsOf(site.node, name, new Array<number>(count).fill(lo));
-  if (values.length !== count) throw nodeRangeError(site.node, name, `${count} integers`, values);
-  if (values.some((value) => value < lo || value > MOST)) {
-    throw nodeRangeError(site.node, name, `integers of ${lo}..${MOST}`, values);
-  }
-  return values;
+/** Integers of an attribute, `count` of them, none less than `lo`, which they are by default. */
+export function extentsOf({ node }: Site, name: string, count: number, lo: number): number[] {
+  const values = intsOf(node, name, new Array<number>(count).fill(lo));
+  if (values.length === count && values.every((value) => value >= lo && value <= MOST)) return values;
+  throw nodeRangeError(node, name, `${count} integers of ${lo}..${MOST}`, values);
 }
 
 /** The extent of a window with its dilation. */
@@ -58,13 +55,13 @@ export function halves(total: number, how: AutoPad): { before: number; after: nu
   return how === "SAME_UPPER" ? { before: less, after: more } : { before: more, after: less };
 }
 
-/** What is said of windows: all but the axes' outputs, the padding where it is not to be found. */
-export function windowsOf(site: Site, inputs: readonly number[], kernels: readonly number[]): Omit<Axis, "output">[] {
+/** What is said of windows, or follows from the weight: all but the axes' outputs, the padding where it is not to be found. */
+export function windowsOf(site: Site, inputs: readonly number[], weight?: readonly number[]): Omit<Axis, "output">[] {
   const { node } = site;
   const rank = inputs.length;
-  const given = intsOf(node, "kernel_shape", kernels);
-  if (given.length !== rank || given.some((extent, i) => extent !== kernels[i])) {
-    throw nodeRangeError(node, "kernel_shape", `[${kernels}], as the weight has it`, given);
+  const kernels = weight && !node.attributes.has("kernel_shape") ? weight : extentsOf(site, "kernel_shape", rank, 1);
+  if (weight && kernels.join() !== weight.join()) {
+    throw nodeRangeError(node, "kernel_shape", `[${weight}], as the weight has it`, kernels);
   }
   if (kernels.some((kernel) => kernel < 1)) throw nodeError(node, `expected taps along every axis, got [${kernels}]`);
   const strides = extentsOf(site, "strides", rank, 1);
@@ -81,10 +78,11 @@ export function windowsOf(site: Site, inputs: readonly number[], kernels: readon
   }));
 }
 
-/** Windows that slide over an image: the axes of a convolution. */
-export function slidingAxes(site: Site, inputs: readonly number[], kernels: readonly number[]): Axis[] {
+/** Windows that slide over an image: the axes of a convolution, or of a pool, which may have a last window that reaches beyond. */
+export function slidingAxes(site: Site, inputs: readonly number[], weight?: readonly number[]): Axis[] {
   const how = autoPadOf(site);
-  return windowsOf(site, inputs, kernels).map((axis) => {
+  const reachesBeyond = intOf(site.node, "ceil_mode", 0) !== 0;
+  return windowsOf(site, inputs, weight).map((axis) => {
     const { input, stride } = axis;
     const reach = reachOf(axis);
     if (how === "SAME_UPPER" || how === "SAME_LOWER") {
@@ -92,7 +90,14 @@ export function slidingAxes(site: Site, inputs: readonly number[], kernels: read
       return { ...axis, ...halves((output - 1) * stride + reach - input, how), output };
     }
     const room = input + axis.before + axis.after - reach;
-    if (room < 0) throw nodeError(site.node, `expected a kernel within the padded image, got one ${-room} larger`);
-    return { ...axis, output: Math.floor(room / stride) + 1 };
+    if (room < 0)
+      throw nodeError(
+        site.node,
+        `expected a kernel of at most ${room + reach}, the padded image's extent, got one of ${reach}`,
+      );
+    const windows = (reachesBeyond ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
+    // the last one has to begin before the padding behind
+    const isTooFar = reachesBeyond && (windows - 1) * stride >= input + axis.before;
+    return { ...axis, output: windows - +isTooFar };
   });
 }

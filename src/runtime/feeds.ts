@@ -1,6 +1,6 @@
 // What a caller feeds, held to what the model expects.
 
-import { checkArray, checkFormat, rangeError, typeError } from "../check.ts";
+import { checkArray, checkFormatName, rangeError, typeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { type Extent, feedsOf, type Model, type Value } from "../model/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -51,7 +51,7 @@ function checkFeed(fed: unknown, value: Value, bound: Bound, model: Model): Tens
   if (!Array.isArray(tensor?.shape))
     throw typeError(name, `a tensor, or an array where the shape is known: ${wanted}`, fed);
   const { format, shape, data } = tensor;
-  checkFormat(format, `${name}.format`);
+  checkFormatName(format, `${name}.format`);
   if (value.format && format !== value.format) throw rangeError(`${name}.format`, wanted, format);
   if (!fits(shape, value.shape, bound)) throw rangeError(`${name}.shape`, wanted, shape);
   checkArray(data, [tensorArray(format as FormatName) as never], `${name}.data`);

@@ -1,5 +1,7 @@
 // Where the values of a plan are in memory: those that are never needed at the same time share their bytes.
 
+import { aligned, SLACK } from "../wasm/heap.ts";
+
 /** A stretch of bytes that is needed from one step to another, both included. */
 export interface Span {
   readonly bytes: number;
@@ -7,12 +9,7 @@ export interface Span {
   readonly last: number;
 }
 
-const ALIGNMENT = 16;
-
-/** Bytes that kernels may read behind a value. */
-const SLACK = 32;
-
-const roundUp = (bytes: number) => Math.ceil((bytes + SLACK) / ALIGNMENT) * ALIGNMENT;
+const roundUp = (bytes: number) => aligned(bytes + SLACK);
 
 /** A span that has its place. */
 interface Placed extends Span {

@@ -61,7 +61,7 @@ interface Constants {
 }
 
 /** A function of one value of the codes of a tensor: dequantized, evaluated in float64, rounded to float32, quantized. */
-function realActivation(x: Operand, result: Result, name: Activation, { alpha, beta }: Constants): Step {
+export function realActivation(x: Operand, result: Result, name: Activation, { alpha, beta }: Constants): Step {
   return realStep(x, result, ({ kernels }, at, count) => {
     const activation = kernels[`ACTIVATION_${name.toUpperCase() as Uppercase<Activation>}`].value;
     kernels.activate_f32_f32(at, at, count, activation, alpha, beta);

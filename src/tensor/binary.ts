@@ -2,14 +2,15 @@
 
 import { checkOptions, rangeError } from "../check.ts";
 import { codeType } from "../formats.ts";
-import type { Kernels } from "../wasm/kernels.ts";
+import type { Take } from "../wasm/arena.ts";
+import { type Engine, engine, type Kernels } from "../wasm/kernels.ts";
 import { feedOf } from "./broadcast.ts";
 import { checkZero, integerScale } from "./codemap.ts";
 import { CODE_CONSTANTS, checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { broadcastShape, sizeOf } from "./shape.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
-import { eachValue } from "./values.ts";
+import { eachValue, type Sink, type Source, sinkOf } from "./values.ts";
 
 const OPERATIONS = {
   add: "OPERATION_ADD",
@@ -32,7 +33,9 @@ interface Plan {
 }
 
 /** The words of assembly/elementwise.ts's Pair. */
-function pairOf({ operation, a, b, result }: Plan, kernels: Kernels, integers: readonly number[]): Uint32Array {
+function pairOf(plan: Plan, kernels: Kernels): Uint32Array {
+  const { operation, a, b, result } = plan;
+  const integers = result.arithmetic === "onnx" ? [0, 0, 0, 0, 0, 0, 0, 0] : integersOf(plan);
   const kinds = [a.codes, b.codes, result.codes].map((codes) => kernels[CODE_CONSTANTS[codeType(codes) as "i8"]].value);
   const numbers = [a.zero, b.zero, result.zero, result.range.lo, result.range.hi];
   const words = [...numbers, ...kinds, kernels[OPERATIONS[operation]].value, ...integers];
@@ -77,26 +80,36 @@ function checkFormats({ operation, a, b, result }: Plan): void {
   checkZero(result.codes, result.zero, "zero");
 }
 
+/** What combines stretches of two operands as long as the result; its constants are in memory that `take` gives. */
+export function combiner(running: Engine, plan: Plan, take: Take) {
+  const { kernels, arena } = running;
+  const pair = arena.copy(pairOf(plan, kernels), take);
+  const run = plan.result.arithmetic === "onnx" ? kernels.combine_codes_codes : kernels.combine_codes_codes_fixed;
+  return (length: number, a: Source, b: Source, sink: Sink): void =>
+    eachValue(
+      length,
+      (_, start, count) => {
+        const [p, q] = [a(start, count), b(start, count)];
+        sink(start, count, (to) => run(p, q, to, count, pair));
+      },
+      running,
+    );
+}
+
 function combine(operation: Operation, first: QTensor, second: QTensor, options: ResultOptions): QTensor {
   const given = checkOptions(options, RESULT_KEYS, operation);
   const a = checkOperand(first, "a");
   const b = checkOperand(second, "b");
   const plan = { operation, a, b, result: resultOf(given, a.codes) };
-  const isReal = plan.result.arithmetic === "onnx";
-  if (!isReal) checkFormats(plan);
+  if (plan.result.arithmetic !== "onnx") checkFormats(plan);
   const shape = broadcastShape(a.shape, b.shape);
   if (!shape) throw rangeError("b.shape", `a shape that broadcasts with [${a.shape.join(", ")}]`, b.shape);
-  const feedA = feedOf(a, shape);
-  const feedB = feedOf(b, shape);
-  const integers = isReal ? [0, 0, 0, 0, 0, 0, 0, 0] : integersOf(plan);
   const data = new (codeArray(plan.result.codes))(sizeOf(shape));
-  eachValue(data.length, ({ kernels, arena }, start, count) => {
-    const pair = arena.copy(pairOf(plan, kernels, integers));
-    const to = arena.reserve(count * data.BYTES_PER_ELEMENT);
-    const run = isReal ? kernels.combine_codes_codes : kernels.combine_codes_codes_fixed;
-    run(feedA(arena, start, count), feedB(arena, start, count), to, count, pair);
-    arena.read(to, data.subarray(start, start + count));
-  });
+  const running = engine();
+  const [feedA, feedB] = [feedOf(running, a, shape), feedOf(running, b, shape)];
+  running.arena.scope(() =>
+    combiner(running, plan, running.arena.scratch)(data.length, feedA, feedB, sinkOf(running, data)),
+  );
   return resultTensor(plan.result, shape, data);
 }
 

@@ -10,6 +10,7 @@ import { checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { sizeOf } from "./shape.ts";
 import { codeArray, type FloatTensor, type QTensor } from "./tensor.ts";
+import { type Sink, type Source, sinkOf, sourceOf } from "./values.ts";
 
 /** Options of {@link matmul} with blocks with a quantized result: arithmetic `"onnx"` only. */
 export interface BlockMatmulOptions extends ResultOptions {
@@ -62,40 +63,47 @@ function rowsAtATime(rowBytes: number, n: number): number {
   return Math.max(Math.floor(fit / 4), 1) * 4;
 }
 
-/** Calls `take` with float32 rows in memory: y = x w + bias. */
-function eachResult(
-  { data, operand, shape }: Rows,
-  { engine: { kernels, arena }, weight, at }: BlockPanels,
-  bias: Float32Array | undefined,
-  take: (y: number, start: number, count: number) => void,
-): void {
-  const { n, k, block, bits } = weight;
-  const m = sizeOf(shape.slice(0, -1));
+/** Rows as kernels read them: float32, or codes with a scale and zero. */
+interface RowsInMemory {
+  readonly m: number;
+  readonly operand: Operand | undefined;
+  readonly source: Source;
+}
+
+/** Writes y = x w + bias as float32, some rows at a time; the bias is in memory, 0 if there is none. */
+export function multiplyPanels({ m, operand, source }: RowsInMemory, w: BlockPanels, bias: number, sink: Sink): void {
+  const { kernels, arena } = w.engine;
+  const { n, k, block, bits } = w.weight;
   const rowBytes = kernels.bytes_row(k, block, bits, +!operand);
   const most = Math.min(rowsAtATime(rowBytes, n), m);
-  const offset = bias ? arena.copy(bias) : 0;
-  const [rows, y] = [arena.reserve(most * rowBytes), arena.reserve(most * n * 4)];
+  const rows = arena.reserve(most * rowBytes);
   for (let start = 0; start < m; start += most) {
     const count = Math.min(most, m - start);
     arena.scope(() => {
-      const x = arena.copy(data.subarray(start * k, (start + count) * k));
+      const x = source(start * k, count * k);
       const sizes = [count, n, k, block, bits, n * 4] as const;
-      if (operand) {
+      if (operand)
         kernels.arrange_i8_rows(x, rows, count, k, block, bits, operand.zero, operand.codes.signed ? 0 : 128);
-        kernels.multiply_i8_panels_f32(rows, at, offset, y, ...sizes, operand.scale);
-      } else {
-        kernels.arrange_f32_rows(x, rows, count, k, block, bits);
-        kernels.multiply_f32_panels_f32(rows, at, offset, y, ...sizes);
-      }
-      take(y, start * n, count * n);
+      else kernels.arrange_f32_rows(x, rows, count, k, block, bits);
+      sink(start * n, count * n, (y) => {
+        if (operand) kernels.multiply_i8_panels_f32(rows, w.at, bias, y, ...sizes, operand.scale);
+        else kernels.multiply_f32_panels_f32(rows, w.at, bias, y, ...sizes);
+      });
     });
   }
+}
+
+/** Products of rows in an array, and their shape. */
+function multiplyArray({ shape, data, operand }: Rows, w: BlockPanels, bias: Float32Array | undefined, sink: Sink) {
+  const { arena } = w.engine;
+  const rows = { m: sizeOf(shape.slice(0, -1)), operand, source: sourceOf(w.engine, data) };
+  arena.scope(() => multiplyPanels(rows, w, bias ? arena.copy(bias) : 0, sink));
 }
 
 function floatResult(x: Rows, w: BlockPanels, bias: Float32Array | undefined): FloatTensor {
   const shape = [...x.shape.slice(0, -1), w.weight.n];
   const data = new Float32Array(sizeOf(shape));
-  eachResult(x, w, bias, (y, start, count) => w.engine.arena.read(y, data.subarray(start, start + count)));
+  multiplyArray(x, w, bias, sinkOf(w.engine, data));
   return { format: "float32", shape, data };
 }
 
@@ -105,9 +113,10 @@ function codeResult(x: Rows, w: BlockPanels, bias: Float32Array | undefined, res
   const shape = [...x.shape.slice(0, -1), w.weight.n];
   const data = new (codeArray(codes))(sizeOf(shape));
   const run = kernels[`quantize_f32_${codeType(codes) as "i8"}`];
-  eachResult(x, w, bias, (y, start, count) => {
-    const place = onePlace(arena, count, result);
-    if (run(y, y, count, place, range.lo, range.hi)) {
+  multiplyArray(x, w, bias, (start, count, write) => {
+    const y = arena.reserve(count * 4);
+    write(y);
+    if (run(y, y, count, onePlace(arena, count, result), range.lo, range.hi)) {
       throw rangeError("w.scale", "scales whose products stay within float32", w.weight.scale);
     }
     arena.read(y, data.subarray(start, start + count));

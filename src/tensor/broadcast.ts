@@ -1,24 +1,22 @@
 // How the values of an operand that broadcasts reach the kernels that take one for each of the result's.
 
 import type { CodeArray } from "../formats.ts";
-import type { Arena } from "../wasm/arena.ts";
-import type { Operand } from "./operand.ts";
+import type { Engine } from "../wasm/kernels.ts";
+import type { ArrayOperand } from "./operand.ts";
 import { offsetOf, type Run, runsOf } from "./shape.ts";
 import { codeArray } from "./tensor.ts";
+import { type Source, sourceOf } from "./values.ts";
 
 /** Shorter rows that only repeat are laid out until they are this long: a copy has a price of its own. */
 const LONG_ENOUGH = 4096;
 
-/** Copies stretches of an operand, broadcast to a shape, into wasm memory. */
-type Feed = (arena: Arena, start: number, count: number) => number;
-
-/** The feed of an operand for a result of a shape. */
-export function feedOf({ codes, shape: own, data }: Operand, shape: readonly number[]): Feed {
+/** The values of an operand, broadcast to a shape. */
+export function feedOf(running: Engine, { codes, shape: own, data }: ArrayOperand, shape: readonly number[]): Source {
   let runs = runsOf(own, shape);
   let values = data;
   const [outer, row] = runs as [Run, Run?];
   if (runs.length === 1 && outer.stride === 1) {
-    return (arena, start, count) => arena.copy(data.subarray(start, start + count));
+    return sourceOf(running, data);
   }
   if (runs.length === 2 && outer.stride === 0 && row?.stride === 1 && row.extent < LONG_ENOUGH) {
     const times = Math.min(Math.ceil(LONG_ENOUGH / row.extent), outer.extent);
@@ -26,7 +24,8 @@ export function feedOf({ codes, shape: own, data }: Operand, shape: readonly num
     for (let i = 0; i < times; i++) values.set(data, i * row.extent);
     runs = [outer, { extent: values.length, stride: 1 }];
   }
-  return (arena, start, count) => {
+  const { arena } = running;
+  return (start, count) => {
     const at = arena.reserve(count * values.BYTES_PER_ELEMENT);
     expand(arena.view(codeArray(codes), at, count), values, runs, start);
     return at;

@@ -24,7 +24,7 @@ import {
 import { codeRange, roundHalfEven } from "../quantizer.ts";
 import type { Arena } from "../wasm/arena.ts";
 import type { Engine } from "../wasm/kernels.ts";
-import { countSpecial, eachValue } from "./values.ts";
+import { countSpecial, eachValue, sinkOf, sourceOf } from "./values.ts";
 
 /** Direction of rounding: to nearest with ties to even or away from zero, toward zero, toward +infinity, toward -infinity. */
 export type Rounding = "even" | "away" | "zero" | "up" | "down";
@@ -57,13 +57,23 @@ interface HowToRound {
   readonly seed: bigint;
 }
 
+/** A format of powers of two. */
+interface PowerFormat {
+  readonly kind: "power";
+  readonly name: string;
+  readonly bits: number;
+}
+
+/** A format of real numbers. */
+export type RealFormat = FloatFormat | PowerFormat;
+
 /** A format whose values have codes of their own. */
-type Encodable = IntegerFormat | FloatFormat | { readonly kind: "power"; readonly name: string; readonly bits: number };
+type Encodable = IntegerFormat | RealFormat;
 
 function encodable(format: Format): Encodable {
   const row: FormatRow = checkFormat(format);
   if (row.kind === "integer" || row.kind === "float") return row;
-  if (row.kind === "power") return row as Encodable;
+  if (row.kind === "power") return row as PowerFormat;
   throw typeError("format", "an integer or float format of at most 32 bits", row.name);
 }
 
@@ -126,38 +136,33 @@ export function holdsNan(e: Engine, at: number, n: number): boolean {
   return countSpecial(e, at, n).nan > 0;
 }
 
-/** One code a value; integers as two's complement in an unsigned array. */
-function encodeChunk(
-  e: Engine,
-  x: Float32Array,
-  f: Encodable,
-  from: number,
-  to: number,
-  n: number,
-  how: HowToRound,
-  start: number,
-) {
-  if (f.kind === "power") {
-    e.kernels.encode_f32_e8m0(
-      from,
-      to,
-      n,
-      +how.saturate,
-      e.kernels[ROUNDINGS[how.rounding]].value,
-      how.seed,
-      BigInt(start),
-    );
-    return;
-  }
-  if (f.kind === "float") {
+/** Encodes n float32 at `from` as codes at `to`, one a value. */
+type Encode = (e: Engine, from: number, to: number, n: number, start: number) => void;
+
+/** Encodes an array, a chunk at a time. */
+function encodeBy(x: Float32Array, { bits }: Encodable, work: Encode): Uint8Array | Uint16Array | Uint32Array {
+  const codes = new UNSIGNED[widthOf(bits)](x.length);
+  eachValue(x.length, (e, start, count) => {
+    sinkOf(e, codes)(start, count, (to) => work(e, sourceOf(e, x)(start, count), to, count, start));
+  });
+  return codes;
+}
+
+/**
+ * The codes of real numbers, rounded once.
+ * @throws RangeError naming the first NaN of x, where the format has none
+ */
+export function encodeReals(x: Float32Array, f: RealFormat, { saturate, rounding }: Required<EncodeOptions>) {
+  const how = { saturate, rounding, seed: 0n };
+  return encodeBy(x, f, (e, from, to, n, start) => {
+    if (f.kind === "power") {
+      const direction = e.kernels[ROUNDINGS[rounding]].value;
+      e.kernels.encode_f32_e8m0(from, to, n, +saturate, direction, how.seed, BigInt(start));
+      return;
+    }
     if (!hasNan(f) && holdsNan(e, from, n)) throwNan(x, "x", f.name);
     encodeFloats(e, f, from, to, n, how, start);
-    return;
-  }
-  if (holdsNan(e, from, n)) throwNan(x, "x", f.name);
-  const values = e.arena.view(Float32Array, from, n);
-  const codes = e.arena.view(UNSIGNED[widthOf(f.bits)], to, n);
-  encodeIntegers(values, codes, f, how);
+  });
 }
 
 const TO_INTEGER: Record<string, (v: number) => number> = {
@@ -168,15 +173,21 @@ const TO_INTEGER: Record<string, (v: number) => number> = {
   down: Math.floor,
 };
 
-function encodeIntegers(values: Float32Array, codes: CodeArray, f: IntegerFormat, how: HowToRound): void {
+/** Integers as two's complement in an unsigned array. */
+function encodeIntegers(x: Float32Array, f: IntegerFormat, how: Required<EncodeOptions>) {
   const { lo, hi } = codeRange(f.bits, f.signed, false);
   const round = TO_INTEGER[how.rounding] as (v: number) => number;
   const mask = f.bits < 32 ? 2 ** f.bits - 1 : -1;
-  for (let i = 0; i < values.length; i++) {
-    const rounded = round(values[i] as number);
-    const code = how.saturate ? Math.min(Math.max(rounded, lo), hi) : rounded;
-    codes[i] = code & mask; // & takes it modulo 2^32
-  }
+  return encodeBy(x, f, (e, from, to, n) => {
+    if (holdsNan(e, from, n)) throwNan(x, "x", f.name);
+    const values = e.arena.view(Float32Array, from, n);
+    const codes = e.arena.view(UNSIGNED[widthOf(f.bits)], to, n);
+    for (let i = 0; i < n; i++) {
+      const rounded = round(values[i] as number);
+      const code = how.saturate ? Math.min(Math.max(rounded, lo), hi) : rounded;
+      codes[i] = code & mask; // & takes it modulo 2^32
+    }
+  });
 }
 
 /**
@@ -199,14 +210,8 @@ export function encode(
   );
   checkFlag(saturate, "saturate");
   checkWord(rounding, ["even", "away", "zero", "up", "down"], "rounding");
-  const codes = new UNSIGNED[widthOf(row.bits)](x.length);
-  eachValue(x.length, (e, start, count) => {
-    const from = e.arena.copy(x.subarray(start, start + count));
-    const to = e.arena.reserve(count * codes.BYTES_PER_ELEMENT);
-    encodeChunk(e, x, row, from, to, count, { saturate, rounding, seed: 0n }, start);
-    e.arena.read(to, codes.subarray(start, start + count));
-  });
-  return codes;
+  const how = { saturate, rounding };
+  return row.kind === "integer" ? encodeIntegers(x, row, how) : encodeReals(x, row, how);
 }
 
 /**
@@ -218,13 +223,15 @@ export function decode(codes: CodeArray, format: Format): Float32Array {
   const kind = UNSIGNED[widthOf(row.bits)];
   const signed = { u8: Int8Array, u16: Int16Array, u32: Int32Array }[widthOf(row.bits)];
   checkArray<CodeArray>(codes, [kind, signed] as never, "codes");
+  return decodeCodes(codes, row);
+}
+
+/** The values of codes whose array is the format's. */
+export function decodeCodes(codes: CodeArray, row: Encodable): Float32Array {
   const values = new Float32Array(codes.length);
-  const raw = new kind(codes.buffer, codes.byteOffset, codes.length);
   eachValue(codes.length, (e, start, count) => {
-    const from = e.arena.copy(raw.subarray(start, start + count));
-    const to = e.arena.reserve(count * 4);
-    decodeChunk(e, row, from, to, count);
-    e.arena.read(to, values.subarray(start, start + count));
+    const from = sourceOf(e, codes)(start, count);
+    sinkOf(e, values)(start, count, (to) => decodeChunk(e, row, from, to, count));
   });
   return values;
 }
@@ -256,7 +263,11 @@ function packable(format: Format): IntegerFormat | FloatFormat {
  */
 export function pack(codes: CodeArray, format: Format): Uint8Array {
   checkArray<Uint8Array | Int8Array>(codes, [Uint8Array, Int8Array], "codes");
-  const { bits } = packable(format);
+  return packCodes(codes, packable(format).bits);
+}
+
+/** Codes of a byte each, packed to so many bits. */
+export function packCodes(codes: CodeArray, bits: number): Uint8Array {
   const bytes = new Uint8Array(Math.ceil((codes.length * bits) / 8));
   eachValue(codes.length, (e, start, count) => {
     const from = e.arena.copy(codes.subarray(start, start + count));
@@ -282,14 +293,21 @@ export function unpack(
   const most = Math.floor((bytes.length * 8) / row.bits);
   const { length = most } = checkOptions(options, ["length"], "unpack");
   checkInteger(length, 0, most, "length");
+  return unpackCodes(bytes, row, length);
+}
+
+/** The first `length` codes of a packed stream. */
+export function unpackCodes(
+  bytes: Uint8Array,
+  row: IntegerFormat | FloatFormat,
+  length: number,
+): Uint8Array | Int8Array {
   const signed = row.kind === "integer" && row.signed;
   const codes = signed ? new Int8Array(length) : new Uint8Array(length);
   eachValue(length, (e, start, count) => {
     const at = (start * row.bits) / 8;
     const from = e.arena.copy(bytes.subarray(at, at + Math.ceil((count * row.bits) / 8)));
-    const to = e.arena.reserve(count);
-    e.kernels.unpack_u8(from, to, count, row.bits, +signed);
-    e.arena.read(to, codes.subarray(start, start + count));
+    sinkOf(e, codes)(start, count, (to) => e.kernels.unpack_u8(from, to, count, row.bits, +signed));
   });
   return codes;
 }

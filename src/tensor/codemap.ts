@@ -4,26 +4,27 @@
 import { checkFormat, checkOptions, checkScales, checkWord, checkZeros, rangeError } from "../check.ts";
 import { type CodeArray, codeType, type Format, type IntegerFormat } from "../formats.ts";
 import { codeRange, integerMultiplier } from "../quantizer.ts";
+import type { Take } from "../wasm/arena.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { onePlace } from "./grain.ts";
-import { checkOperand, type Operand } from "./operand.ts";
+import { type ArrayOperand, checkOperand, type Operand } from "./operand.ts";
 import { type Arithmetic, type Result, resultTensor } from "./result.ts";
-import { codeArray, type QTensor } from "./tensor.ts";
-import { eachValue } from "./values.ts";
+import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
+import { eachValue, inMemory, type Sink, type Source, sinkOf, sourceOf } from "./values.ts";
 
 /** Turns `count` codes at `from` into codes at `to`. */
 export type Step = (engine: Engine, from: number, to: number, count: number) => void;
 
-/** The results of a step for an array of codes. */
-function evaluate(codes: CodeArray, result: IntegerFormat, step: Step): CodeArray {
-  const data = new (codeArray(result))(codes.length);
-  eachValue(codes.length, (engine, start, count) => {
-    const from = engine.arena.copy(codes.subarray(start, start + count));
-    const to = engine.arena.reserve(count * data.BYTES_PER_ELEMENT);
-    step(engine, from, to, count);
-    engine.arena.read(to, data.subarray(start, start + count));
-  });
-  return data;
+/** Takes a step with `length` codes. */
+export function mapAll(running: Engine, step: Step, length: number, source: Source, sink: Sink): void {
+  eachValue(
+    length,
+    (engine, start, count) => {
+      const from = source(start, count);
+      sink(start, count, (to) => step(engine, from, to, count));
+    },
+    running,
+  );
 }
 
 /** All codes of a format, in the order of their bits. */
@@ -38,12 +39,18 @@ function allCodes(codes: IntegerFormat): CodeArray {
 const MANY = 65536;
 
 /** A step through a table of results in wasm memory. */
-function tableStep(from: IntegerFormat, to: IntegerFormat, table: number, many: boolean): Step {
-  const { kernels, arena } = engine();
+function tableStep(
+  { kernels }: Engine,
+  from: IntegerFormat,
+  to: IntegerFormat,
+  table: number,
+  many: boolean,
+  take: Take,
+): Step {
   const bits = (format: IntegerFormat) => `u${format.bits}` as "u8" | "u16";
   const lookUp = kernels[`look_up_${bits(from)}_${bits(to)}`];
   if (from.bits + to.bits > 16 || !many) return (_, x, y, count) => lookUp(x, table, y, count);
-  const pairs = arena.reserve(MANY * 2);
+  const pairs = take(MANY * 2);
   kernels.pair_u8_u16(table, pairs);
   return (_, x, y, count) => {
     const even = count & ~1;
@@ -52,16 +59,37 @@ function tableStep(from: IntegerFormat, to: IntegerFormat, table: number, many: 
   };
 }
 
+/** A step for the codes of an operand: through a table, in memory that `take` gives, where they are more than the format has. */
+export function tabled(
+  running: Engine,
+  { codes, length }: Pick<Operand, "codes" | "length">,
+  result: IntegerFormat,
+  step: Step,
+  take: Take,
+): Step {
+  if (codes.bits > 16 || result.bits > 16 || length <= 2 ** codes.bits) return step;
+  const all = allCodes(codes);
+  const bytes = codeBytes(result);
+  const table = take(all.length * bytes);
+  mapAll(running, step, all.length, sourceOf(running, all), inMemory(table, bytes).sink);
+  return tableStep(running, codes, result, table, length >= MANY, take);
+}
+
 /** The results of a step for every code of an operand. */
-export function mapCodes({ codes, data }: Operand, result: IntegerFormat, step: Step): CodeArray {
-  const isWide = codes.bits > 16 || result.bits > 16;
-  if (isWide || data.length <= 2 ** codes.bits) return evaluate(data, result, step);
-  const entries = evaluate(allCodes(codes), result, step);
-  const { arena } = engine();
-  return arena.scope(() => {
-    const table = arena.copy(entries);
-    return evaluate(data, result, tableStep(codes, result, table, data.length >= MANY));
+export function mapCodes(x: ArrayOperand, result: IntegerFormat, step: Step): CodeArray {
+  const running = engine();
+  const { arena } = running;
+  const data = new (codeArray(result))(x.length);
+  arena.scope(() => {
+    const map = tabled(running, x, result, step, arena.scratch);
+    mapAll(running, map, x.length, sourceOf(running, x.data), sinkOf(running, data));
   });
+  return data;
+}
+
+/** Whether codes are what a result has, whichever they are. */
+export function isAlike(x: Operand, { codes, scale, zero, range: { lo, hi } }: Result): boolean {
+  return x.codes === codes && x.scale === scale && x.zero === zero && hi - lo === 2 ** codes.bits - 1;
 }
 
 /** Codes made real, worked on as float32 (`count` values at `at`, in place), and made codes again. */

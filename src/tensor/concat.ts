@@ -2,8 +2,8 @@
 
 import { checkAxis, checkInteger, checkIntegers, checkOptions, rangeError, typeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
-import { fixedStep, integerScale, mapCodes, realStep } from "./codemap.ts";
-import { checkOperand, type Operand, resultLike } from "./operand.ts";
+import { fixedStep, integerScale, isAlike, mapCodes, realStep } from "./codemap.ts";
+import { type ArrayOperand, checkOperand, type Operand, resultLike } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { sizeOf } from "./shape.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
@@ -17,10 +17,8 @@ export interface ConcatOptions extends Omit<ResultOptions, "scale"> {
 }
 
 /** The codes of an operand as the result has them. */
-function rescaled(x: Operand, result: Result): CodeArray {
-  const { lo, hi } = result.range;
-  const isSame = x.codes === result.codes && x.scale === result.scale && x.zero === result.zero;
-  if (isSame && hi - lo === 2 ** x.codes.bits - 1) return x.data;
+function rescaled(x: ArrayOperand, result: Result): CodeArray {
+  if (isAlike(x, result)) return x.data;
   const step =
     result.arithmetic === "onnx"
       ? realStep(x, result, () => {})
@@ -55,7 +53,7 @@ export function concat(tensors: readonly QTensor[], options: ConcatOptions = {})
   if (!Array.isArray(tensors)) throw typeError("tensors", "an array of quantized tensors", tensors);
   if (tensors.length === 0) throw rangeError("tensors", "at least one tensor", tensors);
   const operands = tensors.map((tensor, i) => checkOperand(tensor, `tensors[${i}]`));
-  const [first] = operands as [Operand];
+  const [first] = operands as [ArrayOperand, ...ArrayOperand[]];
   const axis = checkAxis(given, first.shape);
   const result = resultLike(others, first);
   const shape = joinedShape(operands, axis);

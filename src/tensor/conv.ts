@@ -5,9 +5,9 @@ import type { CodeArray } from "../formats.ts";
 import { checkBias, checkProduct, type Finish, PRODUCT_KEYS, type ProductOptions } from "./finish.ts";
 import { outputArray } from "./matmul.ts";
 import type { Output } from "./multipliers.ts";
-import { checkOperand, type Operand } from "./operand.ts";
+import { type ArrayOperand, checkOperand, type Operand } from "./operand.ts";
 import { type PackedWeight, type PreparedWeight, withWeight } from "./prepare.ts";
-import { type Geometry, multiply, type Pair, type Results } from "./product.ts";
+import { type Geometry, multiplier, type Pair, type Results, runArrays } from "./product.ts";
 import { resultTensor } from "./result.ts";
 import type { QTensor } from "./tensor.ts";
 
@@ -112,11 +112,12 @@ function geometryOf(x: Operand, w: PackedWeight, placed: Placed, dimensions: 1 |
 }
 
 /** The sums of a convolution, as `output` wants them. */
-function convolve(x: Operand, w: PackedWeight, geometry: Geometry, finish: Finish): Results {
+function convolve(x: ArrayOperand, w: PackedWeight, geometry: Geometry, finish: Finish): Results {
   const checked = checkBias(finish, w.weight.columns, x, w.weight.scale);
   const { images, output: extents } = geometry;
   const data = outputArray(finish.output, images * extents[0] * extents[1] * w.weight.columns);
-  multiply({ ...finish, ...checked, x, w, geometry }, data);
+  const product = { ...finish, ...checked, x, w, geometry };
+  runArrays(w.engine, (take) => multiplier(product, take), x.data, data);
   return data;
 }
 
@@ -158,7 +159,12 @@ export function convTranspose2d(x: QTensor, w: QTensor | PreparedWeight, options
 }
 
 /** The sums of a convolution in two dimensions, before any requantization. */
-export function accumulateConv(x: Operand, w: QTensor | PreparedWeight, options: Placement, output: Output): Results {
+export function accumulateConv(
+  x: ArrayOperand,
+  w: QTensor | PreparedWeight,
+  options: Placement,
+  output: Output,
+): Results {
   return withWeight(w, options.groups ?? 1, (packed) => {
     return convolve(x, packed, geometryOf(x, packed, placementOf(options, 2), 2), { output });
   });

@@ -2,6 +2,7 @@
 
 import { checkOptions, rangeError } from "../check.ts";
 import type { CodeArray } from "../formats.ts";
+import { engine } from "../wasm/kernels.ts";
 import { type BlockMatmulOptions, multiplyBlocks } from "./block-matmul.ts";
 import {
   type Bias,
@@ -12,21 +13,15 @@ import {
   PRODUCT_KEYS,
   type ProductOptions,
 } from "./finish.ts";
+import { matrixMultiplier } from "./matrices.ts";
 import type { Output } from "./multipliers.ts";
-import { checkOperand, type Operand } from "./operand.ts";
-import { hasBlocks, type PackedWeight, PreparedWeight, withPanels, withWeight } from "./prepare.ts";
-import { type Geometry, multiply, type Results } from "./product.ts";
+import { type ArrayOperand, checkOperand } from "./operand.ts";
+import { hasBlocks, type PackedWeight, PreparedWeight, packedBy, withPanels, withWeight } from "./prepare.ts";
+import { type Results, runArrays } from "./product.ts";
 import { resultTensor } from "./result.ts";
-import { broadcastShape, offsetOf, runsOf, sizeOf } from "./shape.ts";
+import { broadcastShape, sizeOf } from "./shape.ts";
 import { checkTensor, codeArray, type FloatTensor, type QTensor } from "./tensor.ts";
-
-const ONES = [1, 1] as const;
-
-/** A matrix of `rows` by `channels` as an image. */
-function matrix(rows: number, channels: number): Geometry {
-  const single = { kernel: ONES, strides: ONES, dilations: ONES, spread: ONES, before: [0, 0] as const };
-  return { images: 1, input: [1, rows], channels, output: [1, rows], ...single };
-}
+import { checkWeight } from "./weight.ts";
 
 /** Options of {@link matmul} with a float32 result. */
 export interface FloatMatmulOptions {
@@ -85,52 +80,56 @@ export function outputArray(output: Output, length: number): Results {
 }
 
 /** Products with one weight, or with one for each of a batch. */
-export function linear(x: Operand, w: QTensor | PreparedWeight, finish: Finish): Shaped {
+export function linear(x: ArrayOperand, w: QTensor | PreparedWeight, finish: Finish): Shaped {
   if (x.shape.length === 0) throw rangeError("x.shape", "[..., k]", x.shape);
   if (!(w instanceof PreparedWeight) && Array.isArray(w?.shape) && w.shape.length > 2) {
     return batched(x, w, finish);
   }
   return withWeight(w, 1, (packed) => {
-    const { columns } = packed.weight;
-    if (packed.weight.shape.length !== 2) throw rangeError("w.shape", "[n, k]", packed.weight.shape);
-    const lead = x.shape.slice(0, -1);
-    const data = outputArray(finish.output, sizeOf(lead) * columns);
-    multiplyRows(x, packed, finish, data);
-    return { shape: [...lead, columns], data };
+    const { columns, shape } = packed.weight;
+    if (shape.length !== 2) throw rangeError("w.shape", "[n, k]", shape);
+    checkDepth(x.shape, shape);
+    return product(x, [packed], [], finish, [...x.shape.slice(0, -1), columns]);
   });
 }
 
-function multiplyRows(x: Operand, w: PackedWeight, finish: Finish, data: Results): void {
-  const k = checkDepth(x.shape, w.weight.shape);
-  const checked = checkBias(finish, w.weight.columns, x, w.weight.scale);
-  const geometry = matrix(sizeOf(x.shape.slice(0, -1)), k);
-  multiply({ ...finish, ...checked, x, w, geometry }, data);
+/** Products of a shape. */
+function product(
+  x: ArrayOperand,
+  weights: readonly PackedWeight[],
+  lead: readonly number[],
+  finish: Finish,
+  shape: readonly number[],
+): Shaped {
+  const data = outputArray(finish.output, sizeOf(shape));
+  const [w] = weights;
+  if (!w) return { shape, data };
+  const bias = checkBias(finish, w.weight.columns, x, w.weight.scale);
+  runArrays(w.engine, (take) => matrixMultiplier(x, weights, lead, { ...finish, ...bias }, take), x.data, data);
+  return { shape, data };
 }
 
 /** One product a batch index: x [..., m, k] and w [..., n, k], the leading axes broadcast. */
-function batched(x: Operand, w: QTensor, finish: Finish): Shaped {
+function batched(x: ArrayOperand, w: QTensor, finish: Finish): Shaped {
   const { codes } = checkTensor(w, "w");
   if (codes.bits < 8) throw rangeError("w.format", `"int8" or "uint8" for a batch of weights`, codes.name);
   const rank = w.shape.length;
   if (w.axis !== undefined && w.axis !== rank - 2)
     throw rangeError("w.axis", `${rank - 2}, the outputs, or none`, w.axis);
   if (x.shape.length < 2) throw rangeError("x.shape", "[..., m, k]", x.shape);
-  const [xLead, wLead] = [x.shape.slice(0, -2), w.shape.slice(0, -2)];
-  const batch = broadcastShape(xLead, wLead);
+  const [xLead, lead] = [x.shape.slice(0, -2), w.shape.slice(0, -2)];
+  const batch = broadcastShape(xLead, lead);
   if (!batch) throw rangeError("w.shape", `leading axes that go with [${xLead.join(", ")}]`, w.shape);
-  const [xRuns, wRuns] = [runsOf(xLead, batch), runsOf(wLead, batch)];
-  const [m, k, n] = [x.shape.at(-2), x.shape.at(-1), w.shape.at(-2)] as [number, number, number];
-  const depth = w.shape.at(-1) as number;
-  const data = outputArray(finish.output, sizeOf(batch) * m * n);
-  for (let i = 0; i < sizeOf(batch); i++) {
-    const at = { x: offsetOf(xRuns, i) * m * k, w: offsetOf(wRuns, i) * n * depth };
-    const { axis: _, ...rest } = w;
-    const part = { ...rest, shape: [n, depth], data: w.data.subarray(at.w, at.w + n * depth) as CodeArray };
-    const own = { ...x, shape: [m, k], data: x.data.subarray(at.x, at.x + m * k) as CodeArray };
-    const target = data.subarray(i * m * n, (i + 1) * m * n);
-    withWeight(w.axis === undefined ? part : { ...part, axis: 0 }, 1, (each) =>
-      multiplyRows(own, each, finish, target),
-    );
-  }
-  return { shape: [...batch, m, n], data };
+  const matrix = w.shape.slice(-2) as [n: number, k: number];
+  checkDepth(x.shape, matrix);
+  const { axis, ...rest } = w;
+  const running = engine();
+  return running.arena.scope(() => {
+    const weights = Array.from({ length: sizeOf(lead) }, (_, i) => {
+      const data = w.data.subarray(i * sizeOf(matrix), (i + 1) * sizeOf(matrix)) as CodeArray;
+      const part = { ...rest, shape: matrix, data, ...(axis !== undefined && { axis: 0 }) };
+      return packedBy(running, checkWeight(part, 1), running.arena.scratch);
+    });
+    return product(x, weights, lead, finish, [...batch, x.shape.at(-2) as number, matrix[0]]);
+  });
 }

@@ -3,6 +3,7 @@
 import { rangeError } from "../check.ts";
 import { codeType } from "../formats.ts";
 import { integerMultiplier } from "../quantizer.ts";
+import type { Take } from "../wasm/arena.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { CODE_CONSTANTS } from "./operand.ts";
 import { ARITHMETIC_CONSTANTS, type Result } from "./result.ts";
@@ -52,15 +53,21 @@ interface Multipliers {
 /** Bytes of a table: a number a column, and three more that vectors read. */
 const tableBytes = (columns: number) => (columns + 3) * 4;
 
+/** Where tables are written. */
+interface Target {
+  readonly engine: Engine;
+  readonly take: Take;
+}
+
 /** Writes a table, and that of negative accumulators behind it. */
 function writeTable<T extends Float32Array | Int32Array>(
-  { arena }: Engine,
+  { engine: { arena }, take }: Target,
   kind: new (buffer: ArrayBufferLike, at: number, length: number) => T,
   own: ArrayLike<number>,
   below?: ArrayLike<number>,
 ): number {
   const bytes = tableBytes(own.length);
-  const at = arena.reserve(below ? 2 * bytes : bytes);
+  const at = take(below ? 2 * bytes : bytes);
   arena.view(kind, at, own.length).set(own);
   if (below) arena.view(kind, at + bytes, below.length).set(below);
   return at;
@@ -97,18 +104,18 @@ function factorsOf(multipliers: Float64Array, shifts: boolean): IntegerFactors {
 }
 
 /** Pointers to multipliers, lefts and rights of a Rescale. */
-function writeTables(engine: Engine, output: Result, { own, below }: Multipliers, wide: boolean): number[] {
+function writeTables(target: Target, output: Result, { own, below }: Multipliers, wide: boolean): number[] {
   const isFloat = output.arithmetic === "onnx";
   const exponent = isFloat ? 128 : wide ? 14 : 30;
   for (const each of below ? [own, below] : [own]) checkMultipliers(each, exponent);
-  if (isFloat) return [writeTable(engine, Float32Array, own, below), 0, 0];
+  if (isFloat) return [writeTable(target, Float32Array, own, below), 0, 0];
   const shifts = wide || output.arithmetic === "tflite-single";
   const above = factorsOf(own, shifts);
   const other = below && factorsOf(below, shifts);
   return [
-    writeTable(engine, Int32Array, above.own, other?.own),
-    writeTable(engine, Int32Array, above.left, other?.left),
-    writeTable(engine, Int32Array, above.right, other?.right),
+    writeTable(target, Int32Array, above.own, other?.own),
+    writeTable(target, Int32Array, above.left, other?.left),
+    writeTable(target, Int32Array, above.right, other?.right),
   ];
 }
 
@@ -116,8 +123,13 @@ function writeTables(engine: Engine, output: Result, { own, below }: Multipliers
 const INFINITE = 2 ** 128 - 2 ** 103;
 
 /** Writes "onnx" multipliers, all there is to most products: as multipliersOf, straight into the table. */
-function writeFloats({ arena }: Engine, { x, w }: AccumulatorScales, divisor: number, columns: number): number {
-  const at = arena.reserve(tableBytes(columns));
+function writeFloats(
+  { engine: { arena }, take }: Target,
+  { x, w }: AccumulatorScales,
+  divisor: number,
+  columns: number,
+): number {
+  const at = take(tableBytes(columns));
   const table = arena.view(Float32Array, at, columns);
   const step = w.length === 1 ? 0 : 1;
   for (let i = 0; i < columns; i++) {
@@ -138,28 +150,28 @@ export interface Factors {
 }
 
 /** Pointers to the tables of a Rescale, and the distance to those of negative accumulators. */
-function writeFactors(engine: Engine, output: Result | "float32", factors: Factors, wide: boolean): number[] {
+function writeFactors(target: Target, output: Result | "float32", factors: Factors, wide: boolean): number[] {
   const { scales, slopes, offsets, columns } = factors;
   if (output === "float32") {
-    return [writeFloats(engine, scales, 1, columns), offsets ? writeTable(engine, Float32Array, offsets) : 0, 0, 0];
+    return [writeFloats(target, scales, 1, columns), offsets ? writeTable(target, Float32Array, offsets) : 0, 0, 0];
   }
-  if (output.arithmetic === "onnx" && !slopes) return [writeFloats(engine, scales, output.scale, columns), 0, 0, 0];
+  if (output.arithmetic === "onnx" && !slopes) return [writeFloats(target, scales, output.scale, columns), 0, 0, 0];
   const own = multipliersOf(scales, output, columns);
   const below = slopes && slopedMultipliers(own, slopes, output);
-  return [...writeTables(engine, output, { own, below }, wide), below ? tableBytes(columns) : 0];
+  return [...writeTables(target, output, { own, below }, wide), below ? tableBytes(columns) : 0];
 }
 
-/** Writes a Rescale of assembly/requantize.ts; `wide`: sums of 16-bit activations. */
-export function writeRescale(engine: Engine, output: Output, factors: Factors, wide: boolean): number {
+/** Writes a Rescale of assembly/requantize.ts into memory that `take` gives; `wide`: sums of 16-bit activations. */
+export function writeRescale(engine: Engine, output: Output, factors: Factors, wide: boolean, take: Take): number {
   const { kernels: k, arena } = engine;
   if (output === "sums" || output === "wide-sums") {
     const { value } = output === "sums" ? k.RESULT_I32 : k.RESULT_I64;
-    return arena.copy(Uint32Array.of(value, 0, 0, 0, 0, 0, 0, 0, 0));
+    return arena.copy(Uint32Array.of(value, 0, 0, 0, 0, 0, 0, 0, 0), take);
   }
-  const tables = writeFactors(engine, output, factors, wide);
-  if (output === "float32") return arena.copy(Uint32Array.of(k.RESULT_F32.value, 0, 0, 0, 0, ...tables));
+  const tables = writeFactors({ engine, take }, output, factors, wide);
+  if (output === "float32") return arena.copy(Uint32Array.of(k.RESULT_F32.value, 0, 0, 0, 0, ...tables), take);
   const { codes, arithmetic, zero, range } = output;
   const kind = wide && arithmetic !== "onnx" ? k.ARITHMETIC_TFLITE_WIDE : k[ARITHMETIC_CONSTANTS[arithmetic]];
   const result = k[CODE_CONSTANTS[codeType(codes) as "i8"]];
-  return arena.copy(Uint32Array.of(result.value, kind.value, zero, range.lo, range.hi, ...tables));
+  return arena.copy(Uint32Array.of(result.value, kind.value, zero, range.lo, range.hi, ...tables), take);
 }

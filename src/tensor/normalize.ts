@@ -12,7 +12,7 @@ import {
 import { engine } from "../wasm/kernels.ts";
 import { checkOperand } from "./operand.ts";
 import { type ResultOptions, resultOf, resultTensor } from "./result.ts";
-import { eachRowPiece, quantizeRows, rowsAlong } from "./rows.ts";
+import { mapRows, quantizeRows, rowsAlong } from "./rows.ts";
 import { sizeOf } from "./shape.ts";
 import type { QTensor } from "./tensor.ts";
 
@@ -64,9 +64,9 @@ export function layerNorm(x: QTensor, given: LayerNormOptions): QTensor {
   const { kernels, arena } = running;
   return arena.scope(() => {
     const weights = [arena.copy(gamma), arena.copy(beta)] as const;
-    const data = eachRowPiece(running, x.data, input, rows, result, (at, count, length, codes) => {
+    const data = mapRows(running, input, rows, result, (at, count, length, to) => {
       kernels.normalize_f32_f32(at, at, ...weights, count, length, input.scale, epsilon);
-      quantizeRows(running, at, result, codes);
+      quantizeRows(running, at, result, to, count * length);
     });
     return resultTensor(result, x.shape.slice(), data);
   });

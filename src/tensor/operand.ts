@@ -2,11 +2,12 @@
 
 import { checkWord, rangeError } from "../check.ts";
 import { type CodeArray, codeType, type IntegerFormat } from "../formats.ts";
-import type { CodeRange } from "../quantizer.ts";
+import type { CodeRange, Parameters } from "../quantizer.ts";
 import { OPERAND_FORMATS, type Result, type ResultOptions, resultOf } from "./result.ts";
-import { checkTensor, codeBytes, type QTensor } from "./tensor.ts";
+import { sizeOf } from "./shape.ts";
+import { checkTensor, codeBytes, type QTensor, rangeOf } from "./tensor.ts";
 
-/** A checked operand. */
+/** What an operand is, wherever its codes are. */
 export interface Operand {
   /** The codes' format. */
   readonly codes: IntegerFormat;
@@ -16,27 +17,39 @@ export interface Operand {
   readonly zero: number;
   readonly shape: readonly number[];
   readonly length: number;
-  readonly data: CodeArray;
   /** The codes' type in the names of kernels. */
   readonly type: "i8" | "u8" | "i16";
   /** Bytes of a code. */
   readonly bytes: number;
 }
 
+/** A checked operand whose codes are in an array. */
+export interface ArrayOperand extends Operand {
+  readonly data: CodeArray;
+}
+
+/** The operand of some codes with one scale and zero. */
+export function operandOf(
+  codes: IntegerFormat,
+  shape: readonly number[],
+  { scale, zero }: Parameters,
+  range: CodeRange = rangeOf(codes),
+): Operand {
+  const type = codeType(codes) as Operand["type"];
+  return { codes, range, scale, zero, shape, length: sizeOf(shape), type, bytes: codeBytes(codes) };
+}
+
 /** The ABI constant of a type. */
 export const CODE_CONSTANTS = { i8: "CODES_I8", u8: "CODES_U8", i16: "CODES_I16" } as const;
 
 /** Checks an operand: one of `formats`, one scale and zero. */
-export function checkOperand(x: QTensor, name: string, formats: readonly string[] = OPERAND_FORMATS): Operand {
+export function checkOperand(x: QTensor, name: string, formats: readonly string[] = OPERAND_FORMATS): ArrayOperand {
   // a known format is told before what the data of that format would be
   if (x !== null && typeof x === "object" && "format" in x) checkWord(x.format, formats, `${name}.format`);
-  const { row, range, grain, length } = checkTensor(x, name);
-  const codes = row as IntegerFormat;
+  const { row, range, grain } = checkTensor(x, name);
   if (grain.count !== 1) throw rangeError(`${name}.scale`, "one scale for the whole tensor", x.scale);
-  const [scale, zero] = [x.scale[0] as number, x.zero[0] as number];
-  const { shape, data } = x;
-  const type = codeType(codes) as Operand["type"];
-  return { codes, range, scale, zero, shape, length, data, type, bytes: codeBytes(codes) };
+  const parameters = { scale: x.scale[0] as number, zero: x.zero[0] as number };
+  return { ...operandOf(row as IntegerFormat, x.shape, parameters, range), data: x.data };
 }
 
 /** A tensor with other codes and the same parameters. */

@@ -1,12 +1,21 @@
 // Max and average pooling of quantized images, channels last (docs/math.md, equations 40 to 42).
 
 import { checkFlag, checkInteger, checkIntegers, checkOptions, conflict, rangeError } from "../check.ts";
-import { engine } from "../wasm/kernels.ts";
-import { CODE_CONSTANTS, checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
+import type { Take } from "../wasm/arena.ts";
+import { type Engine, engine } from "../wasm/kernels.ts";
+import {
+  type ArrayOperand,
+  CODE_CONSTANTS,
+  checkOperand,
+  multiplierOf,
+  type Operand,
+  resultLike,
+  withCodes,
+} from "./operand.ts";
 import { ARITHMETIC_CONSTANTS, type Clamp, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { sizeOf } from "./shape.ts";
 import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
-import { PIECE } from "./values.ts";
+import { inMemory, PIECE, type Sink, type Source, sinkOf, sourceOf } from "./values.ts";
 
 /** The windows of a pooling over two axes. */
 export interface WindowOptions {
@@ -38,35 +47,44 @@ const MAX_KEYS = [...WINDOW_KEYS, "activation", "arithmetic"];
 const AVERAGE_KEYS = [...MAX_KEYS, "countIncludePad", "scale", "zero", "format"];
 
 /** One spatial axis of a pooling. */
-interface Axis {
-  readonly extent: number;
+export interface PoolAxis {
+  readonly input: number;
   readonly kernel: number;
   readonly stride: number;
   readonly before: number;
   readonly after: number;
   readonly dilation: number;
-  readonly windows: number;
+  readonly output: number;
 }
 
+/** Windows that lie on pads alone are none. */
+function checkPads(before: number, after: number, reach: number, pads: readonly number[]): void {
+  if (Math.max(before, after) >= reach) throw rangeError("pads", `less than the extent of the kernel, ${reach}`, pads);
+}
+
+const reachOf = ({ kernel, dilation }: PoolAxis) => dilation * (kernel - 1) + 1;
+
 /** The windows along axis i of 0 (height) and 1 (width). */
-function axisOf(extent: number, options: WindowOptions, i: 0 | 1): Axis {
+function axisOf(input: number, options: WindowOptions, i: 0 | 1): PoolAxis {
   const [kernel, stride, dilation] = [options.kernel, options.strides ?? [1, 1], options.dilations ?? [1, 1]].map(
     (pair, k) => checkIntegers(pair, 2, 1, ["kernel", "strides", "dilations"][k] as string)[i],
   ) as [number, number, number];
   const pads = checkIntegers(options.pads ?? [0, 0, 0, 0], 4, 0, "pads");
   const [before, after] = [pads[i], pads[i + 2]] as [number, number];
   const reach = dilation * (kernel - 1) + 1;
-  if (Math.max(before, after) >= reach) throw rangeError("pads", `less than the extent of the kernel, ${reach}`, pads);
-  const room = extent + before + after - reach;
-  if (room < 0)
-    throw rangeError("kernel", `an extent of at most ${extent + before + after}, the padded input's`, reach);
+  checkPads(before, after, reach, pads);
+  const room = input + before + after - reach;
+  if (room < 0) throw rangeError("kernel", `an extent of at most ${input + before + after}, the padded input's`, reach);
   const windows = (options.ceil ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
-  const beyond = options.ceil && (windows - 1) * stride >= extent + before;
-  return { extent, kernel, stride, before, after, dilation, windows: beyond ? windows - 1 : windows };
+  const beyond = options.ceil && (windows - 1) * stride >= input + before;
+  return { input, kernel, stride, before, after, dilation, output: beyond ? windows - 1 : windows };
 }
 
+/** Height and width. */
+export type PoolAxes = readonly [PoolAxis, PoolAxis];
+
 /** Both axes of a checked image batch. */
-function axesOf(x: QTensor, options: WindowOptions): readonly [Axis, Axis] {
+function axesOf(x: QTensor, options: WindowOptions): PoolAxes {
   if (x.shape.length !== 4) throw rangeError("x.shape", "[n, h, w, c]", x.shape);
   checkFlag(options.ceil, "ceil");
   return [axisOf(x.shape[1] as number, options, 0), axisOf(x.shape[2] as number, options, 1)];
@@ -75,17 +93,31 @@ function axesOf(x: QTensor, options: WindowOptions): readonly [Axis, Axis] {
 /** What a mean needs beyond the windows. */
 interface Mean {
   readonly countIncludePad: boolean;
-  readonly arithmetic: number;
+}
+
+/** Means of more values than sums hold, or with multipliers beyond float32. */
+function checkMean(input: Operand, [rows, columns]: PoolAxes, { scale }: Result): void {
+  const most = input.bytes === 1 ? 2 ** 23 - 1 : 2 ** 15 - 1;
+  const taps = rows.kernel * columns.kernel;
+  if (taps > most) throw rangeError("kernel", `at most ${most} values of ${input.codes.name}`, taps);
+  multiplierOf(input, scale, 1); // of one value: that of more is smaller
 }
 
 /** Windows of assembly/pool.ts. */
-function windowsOf([y, x]: readonly [Axis, Axis], channels: number, input: Operand, result: Result, mean?: Mean) {
+function windowsOf(
+  { kernels }: Engine,
+  [y, x]: PoolAxes,
+  channels: number,
+  input: Operand,
+  result: Result,
+  mean?: Mean,
+): Int32Array {
   const fields = Int32Array.of(
-    ...[engine().kernels[CODE_CONSTANTS[input.type]].value, y.extent, x.extent, channels, x.windows],
+    ...[kernels[CODE_CONSTANTS[input.type]].value, y.input, x.input, channels, x.output],
     ...[y.kernel, x.kernel, y.stride, x.stride, y.dilation, x.dilation, y.before, x.before],
     ...(mean?.countIncludePad
-      ? [y.extent + y.after, x.extent + x.after, -y.before, -x.before]
-      : [y.extent, x.extent, 0, 0]),
+      ? [y.input + y.after, x.input + x.after, -y.before, -x.before]
+      : [y.input, x.input, 0, 0]),
     ...[
       result.range.lo,
       result.range.hi,
@@ -94,7 +126,7 @@ function windowsOf([y, x]: readonly [Axis, Axis], channels: number, input: Opera
       result.zero,
       0,
       0,
-      mean?.arithmetic ?? 0,
+      mean ? kernels[ARITHMETIC_CONSTANTS[result.arithmetic]].value : 0,
     ],
   );
   new Float32Array(fields.buffer).set([input.scale, result.scale], fields.length - 3);
@@ -103,39 +135,44 @@ function windowsOf([y, x]: readonly [Axis, Axis], channels: number, input: Opera
 
 type Kernel = (x: number, y: number, windows: number, first: number, rows: number) => void;
 
+/** A pooling: which kernel, and its windows in memory. */
+interface Pooling {
+  readonly kernel: Kernel;
+  readonly windows: number;
+}
+
 /** Pools image by image, a band of output rows at a time. */
-function pool(
-  x: QTensor,
-  axes: readonly [Axis, Axis],
-  input: Operand,
-  result: Result,
-  kernel: Kernel,
-  windows: Int32Array,
-) {
-  const [n = 0, , width = 0, channels = 0] = x.shape;
-  const [rows, columns] = axes;
-  const pixel = channels * codeBytes(result.codes);
-  const shape = [n, rows.windows, columns.windows, channels];
-  const data = new (codeArray(result.codes))(sizeOf(shape));
+function pool({ arena }: Engine, input: Operand, [rows, columns]: PoolAxes, by: Pooling, source: Source, sink: Sink) {
+  const [n = 0, , width = 0, channels = 0] = input.shape;
   const lineLength = width * channels;
-  const reach = rows.dilation * (rows.kernel - 1) + 1;
+  const reach = reachOf(rows);
   const band = Math.max(Math.floor((PIECE / (lineLength * input.bytes + 1) - reach) / rows.stride), 1);
-  const { arena } = engine();
   for (let image = 0; image < n; image++) {
-    for (let first = 0; first < rows.windows; first += band) {
-      const count = Math.min(band, rows.windows - first);
+    for (let first = 0; first < rows.output; first += band) {
+      const count = Math.min(band, rows.output - first);
       const from = Math.max(first * rows.stride - rows.before, 0);
-      const till = Math.min((first + count - 1) * rows.stride - rows.before + reach, rows.extent);
-      const line = (image * rows.extent + from) * lineLength;
-      const place = (image * rows.windows + first) * columns.windows * channels;
+      const till = Math.min((first + count - 1) * rows.stride - rows.before + reach, rows.input);
+      const line = (image * rows.input + from) * lineLength;
+      const place = (image * rows.output + first) * columns.output * channels;
       arena.scope(() => {
-        const at = arena.copy(x.data.subarray(line, line + Math.max(till - from, 0) * lineLength));
-        const to = arena.reserve(count * columns.windows * pixel);
-        kernel(at - from * lineLength * input.bytes, to, arena.copy(windows), first, count);
-        arena.read(to, data.subarray(place, place + count * columns.windows * channels));
+        const at = source(line, Math.max(till - from, 0) * lineLength) - from * lineLength * input.bytes;
+        sink(place, count * columns.output * channels, (to) => by.kernel(at, to, by.windows, first, count));
       });
     }
   }
+}
+
+/** Pools the images of an array. */
+function poolArray(x: ArrayOperand, axes: PoolAxes, result: Result, kernel: Kernel, mean?: Mean) {
+  const running = engine();
+  const { arena } = running;
+  const channels = x.shape[3] as number;
+  const shape = [x.shape[0] as number, axes[0].output, axes[1].output, channels];
+  const data = new (codeArray(result.codes))(sizeOf(shape));
+  arena.scope(() => {
+    const windows = arena.copy(windowsOf(running, axes, channels, x, result, mean));
+    pool(running, x, axes, { kernel, windows }, sourceOf(running, x.data), sinkOf(running, data));
+  });
   return { shape, data };
 }
 
@@ -150,8 +187,7 @@ export function maxPool2d(x: QTensor, given: MaxPoolOptions): QTensor {
   const input = checkOperand(x, "x");
   const axes = axesOf(x, options);
   const clamp = resultOf({ ...options, scale: input.scale, zero: input.zero }, input.codes);
-  const windows = windowsOf(axes, x.shape[3] as number, input, clamp);
-  const { shape, data } = pool(x, axes, input, clamp, engine().kernels.pool_max, windows);
+  const { shape, data } = poolArray(input, axes, clamp, engine().kernels.pool_max);
   return withCodes(x, shape, data);
 }
 
@@ -212,6 +248,24 @@ export function averagePool1d(x: QTensor, options: AveragePool1dOptions): QTenso
   return poolAlong(x, options, AVERAGE_KEYS, "averagePool1d", averagePool2d);
 }
 
+/** What takes the means of windows of images at x to y; the windows are in memory that `take` gives. */
+export function meanPooler(
+  running: Engine,
+  input: Operand,
+  axes: PoolAxes,
+  result: Result,
+  mean: Mean,
+  take: Take,
+): (x: number, y: number) => void {
+  for (const axis of axes) checkPads(axis.before, axis.after, reachOf(axis), [axis.before, axis.after]);
+  checkMean(input, axes, result);
+  const windows = running.arena.copy(windowsOf(running, axes, input.shape[3] as number, input, result, mean), take);
+  const by = { kernel: running.kernels.pool_mean, windows };
+  return (x, y) => {
+    pool(running, input, axes, by, inMemory(x, input.bytes).source, inMemory(y, codeBytes(result.codes)).sink);
+  };
+}
+
 /**
  * The mean of every window. `"onnx"` dequantizes, averages and quantizes in the order of equation 41; `"tflite"` divides the
  * sum of codes and keeps scale, zero and format (equation 42). A window that lies on pads alone has the code of 0.
@@ -224,16 +278,10 @@ export function averagePool2d(x: QTensor, given: AveragePoolOptions): QTensor {
   checkFlag(options.countIncludePad, "countIncludePad");
   const input = checkOperand(x, "x");
   const axes = axesOf(x, options);
-  const most = input.bytes === 1 ? 2 ** 23 - 1 : 2 ** 15 - 1;
-  const taps = axes[0].kernel * axes[1].kernel;
-  if (taps > most) throw rangeError("kernel", `at most ${most} values of ${input.codes.name}`, taps);
   const result = resultLike(options, input);
   refuseForTflite(options, input, result);
-  multiplierOf(input, result.scale, 1); // of one value: that of more is smaller
-  const { kernels } = engine();
-  const arithmetic = kernels[ARITHMETIC_CONSTANTS[result.arithmetic]].value;
-  const mean = { countIncludePad: options.countIncludePad ?? false, arithmetic };
-  const windows = windowsOf(axes, x.shape[3] as number, input, result, mean);
-  const { shape, data } = pool(x, axes, input, result, kernels.pool_mean, windows);
+  checkMean(input, axes, result);
+  const mean = { countIncludePad: options.countIncludePad ?? false };
+  const { shape, data } = poolArray(input, axes, result, engine().kernels.pool_mean, mean);
   return resultTensor(result, shape, data);
 }

@@ -1,10 +1,18 @@
 // A weight packed for one call, or once for all with `prepare`.
 
 import { checkOptions, disposedError, rangeError, typeError } from "../check.ts";
+import type { Take } from "../wasm/arena.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
-import { type BlockPanels, blockPanelBytes, checkBlockWeight, packBlockPanels } from "./block-weight.ts";
+import {
+  type BlockPanels,
+  type BlockWeight,
+  blockPanelBytes,
+  checkBlockWeight,
+  packBlockPanels,
+} from "./block-weight.ts";
 import type { QTensor } from "./tensor.ts";
 import {
+  type ArrayWeight,
   checkWeight,
   type Packing,
   pack,
@@ -31,11 +39,8 @@ export interface PackedWeight {
   at(packing: Packing): number;
 }
 
-/** Takes memory for a packed weight. */
-type Take = (bytes: number) => number;
-
 /** A weight that is packed, in each form once, when it is first asked for. */
-function packedBy(running: Engine, weight: Weight, take: Take): PackedWeight {
+export function packedBy(running: Engine, weight: Weight, take: Take): PackedWeight {
   const places = new Map<Packing, number>();
   let known: Sums | undefined;
   const place = (packing: Packing) => {
@@ -51,8 +56,8 @@ function packedBy(running: Engine, weight: Weight, take: Take): PackedWeight {
   return { engine: running, weight, sums, at: (packing) => places.get(packing) ?? place(packing) };
 }
 
-function panelsBy(running: Engine, w: QTensor, take: Take): BlockPanels {
-  const weight = checkBlockWeight(w);
+/** A weight with blocks that is packed now. */
+export function panelsBy(running: Engine, weight: BlockWeight, take: Take): BlockPanels {
   const at = take(blockPanelBytes(running, weight));
   packBlockPanels(running, weight, at);
   return { engine: running, weight, at };
@@ -125,7 +130,7 @@ export function hasBlocks(w: QTensor | PreparedWeight): boolean {
 export function withWeight<R>(w: QTensor | PreparedWeight, groups: number, work: (w: PackedWeight) => R): R {
   if (!(w instanceof PreparedWeight)) {
     const running = engine();
-    return running.arena.scope(() => work(packedBy(running, checkWeight(w, groups), (n) => running.arena.reserve(n))));
+    return running.arena.scope(() => work(packedBy(running, checkWeight(w, groups), running.arena.scratch)));
   }
   const packed = contentOf(w);
   if (!("sums" in packed)) throw rangeError("w", "a weight without blocks for this operator", w);
@@ -138,7 +143,7 @@ export function withWeight<R>(w: QTensor | PreparedWeight, groups: number, work:
 export function withPanels<R>(w: QTensor | PreparedWeight, work: (w: BlockPanels) => R): R {
   if (!(w instanceof PreparedWeight)) {
     const running = engine();
-    return running.arena.scope(() => work(panelsBy(running, w, (bytes) => running.arena.reserve(bytes))));
+    return running.arena.scope(() => work(panelsBy(running, checkBlockWeight(w), running.arena.scratch)));
   }
   const packed = contentOf(w);
   if ("sums" in packed) throw rangeError("w", "a weight with blocks for this operator", w);
@@ -146,12 +151,13 @@ export function withPanels<R>(w: QTensor | PreparedWeight, work: (w: BlockPanels
 }
 
 /** A weight with arrays of its own. */
-function copied(w: Weight): Weight {
-  return { ...w, bytes: w.bytes.slice(), scale: w.scale.slice(), zero: w.zero.slice() };
+function copied(w: ArrayWeight): Weight {
+  const bytes = w.bytes.slice();
+  return { ...w, codes: (arena) => arena.copy(bytes), scale: w.scale.slice(), zero: w.zero.slice() };
 }
 
 function prepareBy(running: Engine, w: QTensor, groups: number, take: Take): PackedWeight | BlockPanels {
-  if (w?.block !== undefined) return panelsBy(running, w, take);
+  if (w?.block !== undefined) return panelsBy(running, checkBlockWeight(w), take);
   const packed = packedBy(running, copied(checkWeight(w, groups)), take);
   packed.at(preferredPacking(running, packed.weight));
   return packed;

@@ -3,6 +3,9 @@
 
 import type { CodeArray } from "../formats.ts";
 import { codeRange } from "../quantizer.ts";
+import type { Take } from "../wasm/arena.ts";
+import { SLACK } from "../wasm/heap.ts";
+import type { Engine } from "../wasm/kernels.ts";
 import { type Output, writeRescale } from "./multipliers.ts";
 import { CODE_CONSTANTS, type Operand } from "./operand.ts";
 import type { PackedWeight } from "./prepare.ts";
@@ -50,9 +53,6 @@ export interface Product {
   /** What is added to float32 results, one a column. */
   readonly offsets?: Float32Array | undefined;
 }
-
-/** Bytes behind a source that vectors may read. */
-const SLACK = 32;
 
 /** Bytes of a block's gathered rows or sums: what the first caches hold. */
 const BLOCK_BYTES = 1 << 16;
@@ -115,55 +115,70 @@ function activationsAs({ x, w }: Product, isBytes: boolean): { mask: number; zer
   return { mask: 0x80, zero: x.codes.signed ? x.zero + 128 : x.zero - 128 };
 }
 
-/** Copies what the sums of `count` columns from `first` on begin with: the bias, and what the activations' zero takes. */
-function copyInitialSums(product: Product, zero: number, first: number, count: number, wide: boolean): number {
+/** Copies what the sums of some columns begin with: the bias, and what the activations' zero takes. */
+function copyInitialSums(
+  product: Product,
+  zero: number,
+  { first, count, wide }: { readonly first: number; readonly count: number; readonly wide: boolean },
+  take: Take,
+): number {
   const { w, bias } = product;
   const { arena } = w.engine;
   const sum = zero === 0 ? undefined : w.sums().sum;
   if (wide) {
     const exact = (i: number) => BigInt(bias?.[i] ?? 0) - BigInt(zero * (sum?.[i] ?? 0));
-    return arena.copy(BigInt64Array.from({ length: count }, (_, i) => exact(first + i)));
+    return arena.copy(
+      BigInt64Array.from({ length: count }, (_, i) => exact(first + i)),
+      take,
+    );
   }
-  const at = arena.reserve(ceil(count / COLUMNS) * COLUMNS * 4);
-  const initial = arena.view(Int32Array, at, ceil(count / COLUMNS) * COLUMNS).fill(0);
+  const initial = new Int32Array(ceil(count / COLUMNS) * COLUMNS);
   if (bias) for (let i = 0; i < count; i++) initial[i] = Number(bias[first + i]);
   if (sum)
     for (let i = 0; i < count; i++) initial[i] = (initial[i] as number) - Math.imul(zero, sum[first + i] as number);
-  return at;
+  return arena.copy(initial, take);
+}
+
+/** Computes the results of a product at `output` from codes at `source`, behind which SLACK bytes may be read. */
+export type Run = (source: number, output: number) => void;
+
+/** A product made ready: what does not depend on the codes is in memory that `take` gives. */
+export function multiplier(product: Product, take: Take): Run {
+  const { images, output } = product.geometry;
+  const count = images * output[0] * output[1];
+  if (count === 0 || product.w.weight.columns === 0) return () => {};
+  const { packing, ...plan } = planOf(product, count);
+  if (packing === "bytes" || packing === "words") return panels(product, { ...plan, packing }, count, take);
+  return depthwise(product, packing, plan.wide, count, take);
 }
 
 /** What results go into. */
 export type Results = CodeArray | BigInt64Array | Float32Array;
 
-/** Fills `results`, row-major, with those of a product. */
-export function multiply(product: Product, results: Results): void {
-  const { arena } = product.w.engine;
-  const { images, output } = product.geometry;
-  const count = images * output[0] * output[1];
-  if (count === 0 || product.w.weight.columns === 0) return;
+/** Fills `results`, row-major, with what is computed of codes in an array. */
+export function runArrays({ arena }: Engine, make: (take: Take) => Run, data: CodeArray, results: Results): void {
   arena.scope(() => {
-    const { packing, ...plan } = planOf(product, count);
-    const source = arena.reserve(product.x.data.byteLength + SLACK);
-    arena.write(source, product.x.data);
-    const at = { source, output: arena.reserve(results.byteLength), count };
-    if (packing === "bytes" || packing === "words") runPanels(product, { ...plan, packing }, at);
-    else runDepthwise(product, packing, plan.wide, at);
-    arena.read(at.output, results);
+    const run = make(arena.scratch);
+    const source = arena.reserve(data.byteLength + SLACK);
+    arena.write(source, data);
+    const output = arena.reserve(results.byteLength);
+    run(source, output);
+    arena.read(output, results);
   });
 }
 
-function rescaleOf({ x, w, output, slopes, offsets }: Product, wide: boolean): number {
+function rescaleOf({ x, w, output, slopes, offsets }: Product, wide: boolean, take: Take): number {
   const { columns, scale, shape } = w.weight;
   const scales = { x: x.scale, w: scale, isFloat32: shape.length === 2 && scale.length === 1 };
-  return writeRescale(w.engine, output, { scales, slopes, offsets, columns }, wide && x.codes.bits > 8);
+  return writeRescale(w.engine, output, { scales, slopes, offsets, columns }, wide && x.codes.bits > 8, take);
 }
 
-/** Writes a Patches of assembly/gather.ts. */
-function writePatches({ x, w, geometry: g }: Product, source: number, how: number, operand: number, first: number) {
+/** A Patches of assembly/gather.ts, but for its first word, the source. */
+function patchesOf({ x, w, geometry: g }: Product, how: number, operand: number, first: number): number[] {
   const depth = g.channels / w.weight.groups;
   const { kernel, strides, dilations, before, spread, output } = g;
   const extents = [...g.input, g.channels, first, depth, ...kernel, ...strides, ...dilations, ...before, ...output];
-  return w.engine.arena.copy(Uint32Array.of(source, how, operand, x.zero, ...extents, ...spread));
+  return [how, operand, x.zero, ...extents, ...spread];
 }
 
 function isPlain({ kernel, strides, before, spread, input, output }: Geometry): boolean {
@@ -184,19 +199,13 @@ function wideSteps({ x }: Product): number {
   return x.codes.bits > 8 ? 128 : 16384;
 }
 
-function resultBytes(output: Output): number {
+/** Bytes of a result. */
+export function resultBytes(output: Output): number {
   if (output === "float32" || output === "sums") return 4;
   return output === "wide-sums" ? 8 : output.codes.bits / 8;
 }
 
-/** Where the rows of a product are, and how they are laid out. */
-interface Rows {
-  readonly source: number;
-  readonly output: number;
-  readonly count: number;
-}
-
-function runPanels(product: Product, plan: Plan & { packing: "bytes" | "words" }, at: Rows): void {
+function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, count: number, take: Take): Run {
   const { packing, wide, widened } = plan;
   const { x, w, geometry } = product;
   const { kernels, arena, dot } = w.engine;
@@ -207,69 +216,86 @@ function runPanels(product: Product, plan: Plan & { packing: "bytes" | "words" }
   const inPlace = isBytes && mask === 0 && isPlain(geometry);
   const rowStride = inPlace ? geometry.channels : ceil(length / 4) * (isBytes ? 4 : 8);
   const block = max(1, min(5, floor(BLOCK_BYTES / max(rowStride, 1) / TILE_ROWS))) * TILE_ROWS;
-  const rows = arena.reserve(inPlace ? 0 : block * rowStride + SLACK);
-  const sums = arena.reserve(block * GROUP * 4);
-  const wideSums = arena.reserve(wide ? block * GROUP * 8 : 0);
-  const rowSums = arena.reserve(block * 4);
-  const rescale = rescaleOf(product, wide);
-  const panels = w.at(packing);
+  const rescale = rescaleOf(product, wide, take);
+  const packed = w.at(packing);
   const perGroup = columns / groups;
-  for (let g = 0; g < groups; g++) {
+  const parts = Array.from({ length: groups }, (_, g) => {
     const first = g * perGroup;
     const channel = (g * geometry.channels) / groups;
-    const patches = writePatches(product, at.source + (inPlace ? channel : 0), how, operand, channel);
-    const bias = copyInitialSums(product, isBytes || x.codes.bits > 8 ? zero : 0, first, perGroup, wide);
-    const zeros = isBytes ? copyZeros(product, first, perGroup) : 0;
-    const own = panels + g * panelBytes(w.weight, packing);
-    const operands = [patches, rescale, +inPlace, rowStride, length, perGroup, own, bias, zeros, +(dot === "signed")];
+    const bias = copyInitialSums(
+      product,
+      isBytes || x.codes.bits > 8 ? zero : 0,
+      { first, count: perGroup, wide },
+      take,
+    );
+    const zeros = isBytes ? copyZeros(product, first, perGroup, take) : 0;
+    const own = packed + g * panelBytes(w.weight, packing);
+    const operands = [rescale, +inPlace, rowStride, length, perGroup, own, bias, zeros, +(dot === "signed")];
+    return { first, offset: inPlace ? channel : 0, patches: patchesOf(product, how, operand, channel), operands };
+  });
+  return (source, output) => {
+    const rows = arena.reserve(inPlace ? 0 : block * rowStride + SLACK);
+    const sums = arena.reserve(block * GROUP * 4);
+    const wideSums = arena.reserve(wide ? block * GROUP * 8 : 0);
+    const rowSums = arena.reserve(block * 4);
     const scratch = [+widened, wide ? wideSteps(product) : 0, block, rows, sums, wideSums, rowSums];
-    const target = [at.output, columns * resultBytes(product.output), first];
-    kernels.multiply_rows(arena.copy(Uint32Array.of(...operands, ...scratch, ...target)), 0, at.count);
-  }
+    for (const { first, offset, patches, operands } of parts) {
+      const from = arena.copy(Uint32Array.of(source + offset, ...patches));
+      const target = [output, columns * resultBytes(product.output), first];
+      kernels.multiply_rows(arena.copy(Uint32Array.of(from, ...operands, ...scratch, ...target)), 0, count);
+    }
+  };
 }
 
 /** Copies the weights' zeros of a group's columns; 0 if there are none. */
-function copyZeros({ w }: Product, first: number, count: number): number {
+function copyZeros({ w }: Product, first: number, count: number, take: Take): number {
   if (w.weight.symmetric) return 0;
   const zeros = signedZeros(w.weight).subarray(first, first + count);
   const padded = new Int32Array(ceil(count / COLUMNS) * COLUMNS);
   padded.set(zeros);
-  return w.engine.arena.copy(padded);
+  return w.engine.arena.copy(padded, take);
 }
 
-/** Writes a pixel of padding: zeros up to whole vectors. */
-function copyPadding({ x, w }: Product, columns: number): number {
-  const { arena } = w.engine;
-  const at = arena.reserve(columns * x.bytes);
-  arena.view(codeArray(x.codes), at, columns).fill(x.zero);
+/** Writes a pixel of padding: zeros up to whole vectors, flipped as the codes are. */
+function copyPadding({ x, w }: Product, columns: number, mask: number, take: Take): number {
+  const padding = new (codeArray(x.codes))(columns).fill(x.zero);
+  const at = w.engine.arena.copy(padding, take);
+  if (mask) w.engine.kernels.flip_u8_u8(at, at, columns, mask);
   return at;
 }
 
-function runDepthwise(product: Product, packing: "depthwise-bytes" | "depthwise-words", wide: boolean, at: Rows): void {
+function depthwise(
+  product: Product,
+  packing: "depthwise-bytes" | "depthwise-words",
+  wide: boolean,
+  count: number,
+  take: Take,
+): Run {
   const { x, w, output } = product;
   const { kernels, arena } = w.engine;
   const { columns, length, groups } = w.weight;
   const wholeColumns = ceil(columns / COLUMNS) * COLUMNS;
-  const padding = copyPadding(product, wholeColumns);
   const { mask, zero } = activationsAs(product, packing === "depthwise-bytes");
-  if (mask) {
-    kernels.flip_u8_u8(at.source, at.source, x.data.byteLength, mask);
-    kernels.flip_u8_u8(padding, padding, wholeColumns, mask);
-  }
+  const padding = copyPadding(product, wholeColumns, mask, take);
   const taps = depthwiseTaps(packing);
   const tapGroups = ceil(length / taps);
   const multiplier = columns / groups;
   const block = max(2, min(GROUP, floor(BLOCK_BYTES / 4 / (wholeColumns * 4)) * 2));
-  const patches = writePatches(product, at.source, 0, 0, 0);
+  const patches = patchesOf(product, 0, 0, 0);
   const tapWords = [taps, kernels[CODE_CONSTANTS[x.type]].value, tapGroups, +byColumns(w.weight, packing)];
-  const kind = [...tapWords, multiplier, columns, w.at(packing)];
-  const pointers = arena.reserve(block * ceil((tapGroups * taps * 4) / 16) * 16);
-  const patch = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns * x.bytes);
-  const sums = arena.reserve(block * wholeColumns * 4);
-  const initial = copyInitialSums(product, zero, 0, columns, wide);
-  const bias = wide ? arena.zeros(wholeColumns * 4) : initial;
-  const scratch = [bias, block, pointers, padding, patch, sums, at.output, columns * resultBytes(output)];
-  const wideSums = wide ? [arena.reserve(block * columns * 8), initial] : [0, 0];
-  const words = [patches, rescaleOf(product, wide), ...kind, ...scratch, ...wideSums];
-  kernels.depthwise_rows(arena.copy(Uint32Array.of(...words)), 0, at.count);
+  const kind = [rescaleOf(product, wide, take), ...tapWords, multiplier, columns, w.at(packing)];
+  const initial = copyInitialSums(product, zero, { first: 0, count: columns, wide }, take);
+  const bytes = x.length * x.bytes;
+  return (source, to) => {
+    const from = mask ? arena.reserve(bytes + SLACK) : source;
+    if (mask) kernels.flip_u8_u8(source, from, bytes, mask);
+    const pointers = arena.reserve(block * ceil((tapGroups * taps * 4) / 16) * 16);
+    const patch = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns * x.bytes);
+    const sums = arena.reserve(block * wholeColumns * 4);
+    const bias = wide ? arena.zeros(wholeColumns * 4) : initial;
+    const scratch = [bias, block, pointers, padding, patch, sums, to, columns * resultBytes(output)];
+    const wideSums = wide ? [arena.reserve(block * columns * 8), initial] : [0, 0];
+    const words = [arena.copy(Uint32Array.of(from, ...patches)), ...kind, ...scratch, ...wideSums];
+    kernels.depthwise_rows(arena.copy(Uint32Array.of(...words)), 0, count);
+  };
 }

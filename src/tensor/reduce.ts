@@ -3,11 +3,11 @@
 import { checkAxis, checkFlag, checkOptions, rangeError, typeError } from "../check.ts";
 import { integerMultiplier } from "../quantizer.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
-import { checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
+import { type ArrayOperand, checkOperand, multiplierOf, type Operand, resultLike, withCodes } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { sizeOf } from "./shape.ts";
 import { codeArray, type QTensor } from "./tensor.ts";
-import { PIECE } from "./values.ts";
+import { inMemory, PIECE, type Source, sourceOf } from "./values.ts";
 
 /** Which axes are reduced. */
 export interface AxesOptions {
@@ -62,9 +62,12 @@ function groupsOf(shape: readonly number[], axes: ReadonlySet<number>): Group[] 
   return groups;
 }
 
-function planOf(shape: readonly number[], { axes: given, keepDims }: AxesOptions): Plan {
+function checkedPlan(shape: readonly number[], { axes, keepDims }: AxesOptions): Plan {
   checkFlag(keepDims, "keepDims");
-  const axes = checkAxes(given, shape);
+  return planOf(shape, checkAxes(axes, shape), keepDims);
+}
+
+function planOf(shape: readonly number[], axes: ReadonlySet<number>, keepDims = false): Plan {
   const left = shape.map((extent, axis) => (axes.has(axis) ? 1 : extent));
   const groups = groupsOf(shape, axes);
   const take = (reduced: boolean) => (groups.at(-1)?.reduced === reduced ? (groups.pop() as Group).size : 1);
@@ -94,13 +97,13 @@ function resultAt(plan: Plan, block: number): number {
 /** What is done to [outer, rows, inner] codes in memory, whose results are [outer, inner] from `result` on. */
 type Work = (at: number, result: number, outer: number, rows: number) => void;
 
-/** Copies a tensor into memory piece by piece. */
-function eachPiece({ arena }: Engine, data: QTensor["data"], plan: Plan, work: Work): void {
+/** Walks a tensor piece by piece. */
+function eachPiece({ arena }: Engine, { bytes, length }: Operand, plan: Plan, source: Source, work: Work): void {
   const { run, rows, inner } = plan;
-  const most = Math.max(Math.floor(PIECE / data.BYTES_PER_ELEMENT / Math.max(inner, 1)), 1);
+  const most = Math.max(Math.floor(PIECE / bytes / Math.max(inner, 1)), 1);
   const rowsAtOnce = Math.min(rows, most);
   const outerAtOnce = Math.max(Math.floor(most / Math.max(rows, 1)), 1);
-  for (let start = 0, block = 0; start < data.length; start += run * rows * inner, block++) {
+  for (let start = 0, block = 0; start < length; start += run * rows * inner, block++) {
     const result = resultAt(plan, block);
     for (let outer = 0; outer < run; outer += outerAtOnce) {
       const count = Math.min(outerAtOnce, run - outer);
@@ -108,8 +111,7 @@ function eachPiece({ arena }: Engine, data: QTensor["data"], plan: Plan, work: W
         const height = Math.min(rowsAtOnce, rows - row);
         const from = start + (outer * rows + row) * inner;
         arena.scope(() => {
-          const at = arena.copy(data.subarray(from, from + count * height * inner));
-          work(at, result + outer * inner, count, height);
+          work(source(from, count * height * inner), result + outer * inner, count, height);
         });
       }
     }
@@ -145,19 +147,42 @@ function integerMultiplierOf(real: number, count: number): { multiplier: number;
   return { multiplier: Number((BigInt(multiplier) << BigInt(down)) / BigInt(count)), shift: shift - down };
 }
 
-function sumOrMean(x: QTensor, input: Operand, plan: Plan, result: Result, isMean: boolean): QTensor {
-  const running = engine();
+/** What sums up, or takes means, and gives int32 codes in scratch memory. */
+function summer(running: Engine, input: Operand, plan: Plan, result: Result, isMean: boolean) {
   const { kernels, arena } = running;
   const rescale = rescaling(running, input, plan, result, isMean);
-  const data = new (codeArray(result.codes))(plan.results);
   const sum = kernels[`sum_${input.type}_i64`];
-  arena.scope(() => {
+  return (source: Source): Int32Array => {
     const sums = arena.zeros(plan.results * 8);
-    eachPiece(running, x.data, plan, (at, to, outer, rows) => sum(at, sums + to * 8, outer, rows, plan.inner));
+    eachPiece(running, input, plan, source, (at, to, outer, rows) => sum(at, sums + to * 8, outer, rows, plan.inner));
     rescale(sums, sums, plan.results);
-    data.set(arena.view(Int32Array, sums, plan.results));
+    return arena.view(Int32Array, sums, plan.results);
+  };
+}
+
+function sumOrMean(input: ArrayOperand, plan: Plan, result: Result, isMean: boolean): QTensor {
+  const running = engine();
+  const data = new (codeArray(result.codes))(plan.results);
+  running.arena.scope(() => {
+    data.set(summer(running, input, plan, result, isMean)(sourceOf(running, input.data)));
   });
   return resultTensor(result, plan.shape, data);
+}
+
+/** What takes the means of codes at x to y over some axes. */
+export function averager(
+  running: Engine,
+  input: Operand,
+  axes: readonly number[],
+  result: Result,
+): (x: number, y: number) => void {
+  const plan = planOf(input.shape, new Set(axes));
+  checkCount(plan);
+  const means = summer(running, input, plan, result, true);
+  return (x, y) => {
+    const codes = means(inMemory(x, input.bytes).source);
+    running.arena.view(codeArray(result.codes), y, plan.results).set(codes);
+  };
 }
 
 /** Axes that leave nothing to take a mean or an extreme of. */
@@ -174,9 +199,9 @@ function checkCount({ count, results }: Plan): void {
 export function reduceMean(x: QTensor, given: ReduceMeanOptions = {}): QTensor {
   const options = checkOptions(given, REDUCE_KEYS, "reduceMean");
   const input = checkOperand(x, "x");
-  const plan = planOf(x.shape, options);
+  const plan = checkedPlan(x.shape, options);
   checkCount(plan);
-  return sumOrMean(x, input, plan, resultLike(options, input), true);
+  return sumOrMean(input, plan, resultLike(options, input), true);
 }
 
 /**
@@ -186,13 +211,13 @@ export function reduceMean(x: QTensor, given: ReduceMeanOptions = {}): QTensor {
 export function reduceSum(x: QTensor, given: ReduceSumOptions): QTensor {
   const options = checkOptions(given, REDUCE_KEYS, "reduceSum");
   const input = checkOperand(x, "x");
-  return sumOrMean(x, input, planOf(x.shape, options), resultOf(options, input.codes), false);
+  return sumOrMean(input, checkedPlan(x.shape, options), resultOf(options, input.codes), false);
 }
 
 function extreme(x: QTensor, given: AxesOptions, of: string, flip: 0 | -1): QTensor {
   const options = checkOptions(given, AXES_KEYS, of);
   const input = checkOperand(x, "x");
-  const plan = planOf(x.shape, options);
+  const plan = checkedPlan(x.shape, options);
   checkCount(plan);
   const running = engine();
   const data = new (codeArray(input.codes))(plan.results);
@@ -200,7 +225,7 @@ function extreme(x: QTensor, given: AxesOptions, of: string, flip: 0 | -1): QTen
   const largest = running.kernels[`largest_${input.type}_${input.type}` as "largest_i8_i8"];
   running.arena.scope(() => {
     const y = running.arena.copy(data);
-    eachPiece(running, x.data, plan, (at, to, outer, rows) =>
+    eachPiece(running, input, plan, sourceOf(running, input.data), (at, to, outer, rows) =>
       largest(at, y + to * input.bytes, outer, rows, plan.inner, flip),
     );
     running.arena.read(y, data);

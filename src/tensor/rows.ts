@@ -3,10 +3,11 @@
 import { type CodeArray, codeType } from "../formats.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { CHUNK, onePlace } from "./grain.ts";
-import type { Operand } from "./operand.ts";
+import type { ArrayOperand, Operand } from "./operand.ts";
 import type { Result } from "./result.ts";
 import { sizeOf } from "./shape.ts";
-import { codeArray, codeBytes } from "./tensor.ts";
+import { codeArray } from "./tensor.ts";
+import { type Sink, type Source, sinkOf, sourceOf } from "./values.ts";
 
 /** A tensor as [outer, depth, inner], its rows along the middle. */
 export interface Rows {
@@ -32,41 +33,51 @@ function exchanged<A extends CodeArray>(data: A, outer: number, a: number, b: nu
   return moved;
 }
 
-/**
- * Copies rows into memory a piece at a time, as float32; `work` writes the codes of the `rows` rows of `depth` codes at `at`.
- * @returns the codes of all rows in the tensor's own order
- */
+/** Turns `rows` rows of `depth` codes, as float32 at `at`, into codes at `to`. */
+export type RowWork = (at: number, rows: number, depth: number, to: number) => void;
+
+/** Works on neighbouring rows of `depth` codes, a piece at a time. */
 export function eachRowPiece(
-  running: Engine,
-  data: CodeArray,
-  { type }: Operand,
-  { outer, depth, inner }: Rows,
-  result: Result,
-  work: (at: number, rows: number, depth: number, codes: CodeArray) => void,
-): CodeArray {
-  const { kernels, arena } = running;
-  const from = inner === 1 ? data : exchanged(data, outer, depth, inner);
-  const to = new (codeArray(result.codes))(data.length);
+  { kernels, arena }: Engine,
+  { type, length }: Operand,
+  depth: number,
+  source: Source,
+  sink: Sink,
+  work: RowWork,
+): void {
   const most = Math.max(Math.floor(CHUNK / Math.max(depth, 1)), 1) * depth;
-  for (let start = 0; start < data.length; start += most) {
-    const piece = from.subarray(start, start + most);
-    const n = piece.length;
+  for (let start = 0; start < length; start += most) {
+    const n = Math.min(most, length - start);
     arena.scope(() => {
       const at = arena.reserve(n * 4);
-      kernels[`dequantize_${type}_f32`](arena.copy(piece), at, n, onePlace(arena, n, { scale: 1, zero: 0 }), 0, 0);
-      work(at, n / depth, depth, to.subarray(start, start + most));
+      kernels[`dequantize_${type}_f32`](source(start, n), at, n, onePlace(arena, n, { scale: 1, zero: 0 }), 0, 0);
+      sink(start, n, (to) => work(at, n / depth, depth, to));
     });
   }
+}
+
+/** The codes of an array's rows, in the tensor's own order. */
+export function mapRows(
+  running: Engine,
+  x: ArrayOperand,
+  { outer, depth, inner }: Rows,
+  result: Result,
+  work: RowWork,
+): CodeArray {
+  const from = inner === 1 ? x.data : exchanged(x.data, outer, depth, inner);
+  const to = new (codeArray(result.codes))(x.length);
+  eachRowPiece(running, x, depth, sourceOf(running, from), sinkOf(running, to), work);
   return inner === 1 ? to : exchanged(to, outer, inner, depth);
 }
 
-/** Quantizes the float32 values at `from` to codes (equation 1); they hold no NaN. */
-export function quantizeRows(running: Engine, from: number, result: Result, codes: CodeArray): void {
-  const { kernels, arena } = running;
-  const n = codes.length;
-  const to = arena.reserve(n * codeBytes(result.codes));
-  const type = codeType(result.codes) as "i8";
-  const place = onePlace(arena, n, result);
-  kernels[`quantize_f32_${type}`](from, to, n, place, result.range.lo, result.range.hi);
-  arena.read(to, codes);
+/** Quantizes n float32 values at `from` to codes at `to` (equation 1); they hold no NaN. */
+export function quantizeRows(
+  { kernels, arena }: Engine,
+  from: number,
+  { codes, scale, zero, range }: Result,
+  to: number,
+  n: number,
+): void {
+  const place = onePlace(arena, n, { scale, zero });
+  kernels[`quantize_f32_${codeType(codes) as "i8"}`](from, to, n, place, range.lo, range.hi);
 }

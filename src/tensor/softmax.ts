@@ -1,13 +1,14 @@
 // Softmax and log-softmax of quantized tensors along an axis (docs/math.md, equations 47 and 48).
 
 import { checkAxis, checkOptions, checkPositive, conflict, rangeError } from "../check.ts";
-import type { CodeArray } from "../formats.ts";
 import { integerMultiplier } from "../quantizer.ts";
+import type { Take } from "../wasm/arena.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
-import { checkOperand, type Operand } from "./operand.ts";
+import { type ArrayOperand, checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
-import { eachRowPiece, quantizeRows, type Rows, rowsAlong } from "./rows.ts";
-import type { QTensor } from "./tensor.ts";
+import { eachRowPiece, mapRows, quantizeRows, type Rows, type RowWork, rowsAlong } from "./rows.ts";
+import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
+import { inMemory } from "./values.ts";
 
 /**
  * Options of {@link softmax} and {@link logSoftmax}. Scale and zero default to what TensorFlow Lite has: of a softmax 2^-bits
@@ -22,15 +23,19 @@ export interface SoftmaxOptions extends Partial<ResultOptions> {
 
 const KEYS = ["axis", "beta", ...RESULT_KEYS];
 
-/** What both functions check and derive. */
+/** What both functions derive. */
 interface Plan {
   readonly input: Operand;
   readonly result: Result;
-  readonly rows: Rows;
   readonly beta: number;
 }
 
-function planOf(x: QTensor, given: SoftmaxOptions, of: "softmax" | "logSoftmax"): Plan {
+interface ArrayPlan extends Plan {
+  readonly input: ArrayOperand;
+  readonly rows: Rows;
+}
+
+function planOf(x: QTensor, given: SoftmaxOptions, of: "softmax" | "logSoftmax"): ArrayPlan {
   const options = checkOptions(given, KEYS, of);
   const input = checkOperand(x, "x");
   const rows = rowsAlong(x.shape, checkAxis(options.axis ?? x.shape.length - 1, x.shape));
@@ -86,10 +91,9 @@ function differences(data: QTensor["data"], { bytes }: Operand): number {
   return largest - least + 1;
 }
 
-/** Reserves and fills the table of exponentials by difference of codes. */
-function tableOf({ kernels, arena }: Engine, data: QTensor["data"], { input, result, beta }: Plan): number {
-  const count = differences(data, input);
-  const table = arena.reserve(count * 4);
+/** Fills a table of exponentials by difference of codes, `count` of them. */
+function tableOf({ kernels, arena }: Engine, count: number, { input, result, beta }: Plan, take: Take): number {
+  const table = take(count * 4);
   if (result.arithmetic === "onnx") kernels.exp_f64_u32(table, count, input.scale * beta);
   else if (input.bytes === 1) {
     const real = Math.min(beta * input.scale * 2 ** 26, 2 ** 31 - 1);
@@ -120,17 +124,59 @@ function clampedTflite(codes: Int32Array, { result: { range, zero } }: Plan): In
   return codes.map((code) => Math.min(Math.max(code + zero, range.lo), range.hi));
 }
 
-/** Turns the rows of codes at `at`, as float32, into codes of the result, with a table of exponentials by difference. */
-type Work = (table: number, at: number, rows: number, depth: number, codes: CodeArray) => void;
+/** The work of a plan, with a table of exponentials by difference. */
+type WorkOf = (running: Engine, plan: Plan, table: number) => RowWork;
 
-function run(x: QTensor, plan: Plan, workOf: (running: Engine) => Work): QTensor {
+function run(plan: ArrayPlan, workOf: WorkOf): QTensor {
+  const { input, rows, result } = plan;
   const running = engine();
-  return running.arena.scope(() => {
-    const table = tableOf(running, x.data, plan);
-    const work = workOf(running);
-    const data = eachRowPiece(running, x.data, plan.input, plan.rows, plan.result, (...row) => work(table, ...row));
-    return resultTensor(plan.result, x.shape.slice(), data);
+  const { arena } = running;
+  return arena.scope(() => {
+    const table = tableOf(running, differences(input.data, input), plan, arena.scratch);
+    const data = mapRows(running, input, rows, result, workOf(running, plan, table));
+    return resultTensor(result, input.shape.slice(), data);
   });
+}
+
+const probabilities: WorkOf = (running, plan, table) => {
+  const { kernels, arena } = running;
+  const { codes } = plan.result;
+  const finish = plan.result.arithmetic === "onnx" ? undefined : finishTflite(running, plan);
+  return (at, rows, depth, to) => {
+    const n = rows * depth;
+    kernels.look_up_f32_u32(at, at, table, rows, depth);
+    if (finish) {
+      finish(at, rows, depth);
+      arena.view(codeArray(codes), to, n).set(clampedTflite(arena.view(Int32Array, at, n), plan));
+      return;
+    }
+    kernels.softmax_u32_f32(at, at, rows, depth);
+    quantizeRows(running, at, plan.result, to, n);
+  };
+};
+
+const logarithms: WorkOf =
+  (running, { input, beta, result }, table) =>
+  (at, rows, depth, to) => {
+    const e = running.arena.reserve(rows * depth * 4);
+    running.kernels.look_up_f32_u32(at, e, table, rows, depth);
+    running.kernels.log_softmax_f32_f32(at, e, at, rows, depth, input.scale * beta);
+    quantizeRows(running, at, result, to, rows * depth);
+  };
+
+/** What takes the softmax of neighbouring rows of 8-bit codes at x to y; its table is in memory that `take` gives. */
+export function softmaxer(
+  running: Engine,
+  input: Operand,
+  depth: number,
+  result: Result,
+  take: Take,
+): (x: number, y: number) => void {
+  const plan = { input, result, beta: 1 };
+  const work = probabilities(running, plan, tableOf(running, 256, plan, take));
+  return (x, y) => {
+    eachRowPiece(running, input, depth, inMemory(x, 1).source, inMemory(y, codeBytes(result.codes)).sink, work);
+  };
 }
 
 /**
@@ -141,21 +187,7 @@ function run(x: QTensor, plan: Plan, workOf: (running: Engine) => Work): QTensor
  * @throws RangeError where "tflite" cannot add up so many values: more than 4,095 of 8 bits, 65,535 of 16
  */
 export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
-  const plan = planOf(x, options, "softmax");
-  return run(x, plan, (running) => {
-    const { kernels, arena } = running;
-    const finish = plan.result.arithmetic === "onnx" ? undefined : finishTflite(running, plan);
-    return (table, at, rows, depth, codes) => {
-      kernels.look_up_f32_u32(at, at, table, rows, depth);
-      if (finish) {
-        finish(at, rows, depth);
-        codes.set(clampedTflite(arena.view(Int32Array, at, rows * depth), plan));
-        return;
-      }
-      kernels.softmax_u32_f32(at, at, rows, depth);
-      quantizeRows(running, at, plan.result, codes);
-    };
-  });
+  return run(planOf(x, options, "softmax"), probabilities);
 }
 
 /**
@@ -163,11 +195,5 @@ export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
  * @param x int8, uint8 or int16 with one scale
  */
 export function logSoftmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
-  const plan = planOf(x, options, "logSoftmax");
-  return run(x, plan, (running) => (table, at, rows, depth, codes) => {
-    const e = running.arena.reserve(rows * depth * 4);
-    running.kernels.look_up_f32_u32(at, e, table, rows, depth);
-    running.kernels.log_softmax_f32_f32(at, e, at, rows, depth, plan.input.scale * plan.beta);
-    quantizeRows(running, at, plan.result, codes);
-  });
+  return run(planOf(x, options, "logSoftmax"), logarithms);
 }

@@ -1,5 +1,6 @@
 // Values without scales: the walk over them in chunks, what is counted of them, and a float32's bits.
 
+import type { CodeArray } from "../formats.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { CHUNK } from "./grain.ts";
 
@@ -7,11 +8,40 @@ import { CHUNK } from "./grain.ts";
 export const PIECE = 262144;
 
 /** Walks `length` values in chunks; scratch memory is released after each. */
-export function eachValue(length: number, work: (engine: Engine, start: number, count: number) => void): void {
-  const running = engine();
+export function eachValue(
+  length: number,
+  work: (engine: Engine, start: number, count: number) => void,
+  running: Engine = engine(),
+): void {
   for (let start = 0; start < length; start += CHUNK) {
     running.arena.scope(() => work(running, start, Math.min(CHUNK, length - start)));
   }
+}
+
+/** Gives a pointer to `count` values from `start` on, good in the current scope. */
+export type Source = (start: number, count: number) => number;
+
+/** Has `count` values from `start` on written where it says. */
+export type Sink = (start: number, count: number, write: (to: number) => void) => void;
+
+/** Values and results where they are in memory, `bytes` each. */
+export function inMemory(at: number, bytes: number): { source: Source; sink: Sink } {
+  const place = (start: number) => at + start * bytes;
+  return { source: place, sink: (start, _, write) => write(place(start)) };
+}
+
+/** The values of an array, copied into memory when they are asked for. */
+export function sourceOf({ arena }: Engine, data: CodeArray | Float32Array): Source {
+  return (start, count) => arena.copy(data.subarray(start, start + count));
+}
+
+/** Results copied out of memory into an array. */
+export function sinkOf({ arena }: Engine, data: CodeArray | Float32Array): Sink {
+  return (start, count, write) => {
+    const to = arena.reserve(count * data.BYTES_PER_ELEMENT);
+    write(to);
+    arena.read(to, data.subarray(start, start + count));
+  };
 }
 
 /** Walks values in chunks, each in memory at `at`. */

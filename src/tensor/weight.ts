@@ -1,8 +1,11 @@
 // Weights of matrix products and convolutions: checked, and packed as the kernels read them (assembly/gemm.ts, depthwise.ts).
 
 import { checkInteger, checkWord, rangeError } from "../check.ts";
+import type { IntegerFormat } from "../formats.ts";
+import type { Arena } from "../wasm/arena.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { unpack } from "./codec.ts";
+import type { Scales } from "./grain.ts";
 import { sizeOf } from "./shape.ts";
 import { checkTensor, type QTensor } from "./tensor.ts";
 
@@ -24,7 +27,13 @@ export interface Weight {
   readonly zero: Int32Array;
   /** Whether the zeros of the signed bytes are 0 (those of unsigned codes 128). */
   readonly symmetric: boolean;
-  /** The codes, a byte each. */
+  /** Pointer to the codes, a byte each, good in the current scope. */
+  codes(arena: Arena): number;
+}
+
+/** A weight whose codes are in an array. */
+export interface ArrayWeight extends Weight {
+  /** A byte each. */
   readonly bytes: Uint8Array;
 }
 
@@ -39,27 +48,39 @@ const FORMATS = ["int8", "uint8", "int4", "uint4"];
 /** The first length whose sums could overflow the int32 that they are taken in. */
 const LONGEST = 2 ** 23;
 
+/** The weight of some codes, outputs first; scale and zero are one, or one an output. */
+export function weightOf(
+  { signed }: IntegerFormat,
+  shape: readonly number[],
+  groups: number,
+  { scale, zero: zeros }: Scales,
+  codes: (arena: Arena) => number,
+): Weight {
+  const [columns = 0, ...rest] = shape;
+  const length = sizeOf(rest);
+  if (length >= LONGEST) throw rangeError("w.shape", `less than ${LONGEST} values an output`, shape);
+  const zero = zeros.length === 1 ? new Int32Array(columns).fill(zeros[0] as number) : zeros;
+  const middle = signed ? 0 : 128;
+  const symmetric = zeros.every((each) => each === middle);
+  return { shape, groups, columns, length, signed, scale, zero, symmetric, codes };
+}
+
 /** Checks a weight of one scale and zero, or one of each per output (its first axis). */
-export function checkWeight(w: QTensor, groups: number): Weight {
+export function checkWeight(w: QTensor, groups: number): ArrayWeight {
   const { codes, row } = checkTensor(w, "w");
   checkWord(row.name, FORMATS, "w.format");
   if (w.shape.length < 2)
     throw rangeError("w.shape", "[outputs, inputs] or [outputs, height, width, channels]", w.shape);
   if (w.block !== undefined) throw rangeError("w.block", "no blocks for this operator", w.block);
   if (w.axis !== undefined && w.axis !== 0) throw rangeError("w.axis", "0, the outputs, or none", w.axis);
-  const [columns = 0, ...rest] = w.shape;
+  const columns = w.shape[0] as number;
   checkInteger(groups, 1, Math.max(columns, 1), "groups");
   if (groups > 1 && w.shape.length === 2) throw rangeError("groups", "1 for a matrix", groups);
   if (columns % groups !== 0) throw rangeError("groups", `a divisor of the ${columns} outputs of "w"`, groups);
-  const length = sizeOf(rest);
-  if (length >= LONGEST) throw rangeError("w.shape", `less than ${LONGEST} values an output`, w.shape);
-  const data = codes.bits < 8 ? unpack(w.data as Uint8Array, row.name as "int4", { length: columns * length }) : w.data;
+  const { shape } = w;
+  const data = codes.bits < 8 ? unpack(w.data as Uint8Array, codes.name as "int4", { length: sizeOf(shape) }) : w.data;
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
-  const signed = codes.kind === "integer" && codes.signed;
-  const zero = w.zero.length === 1 ? new Int32Array(columns).fill(w.zero[0] as number) : w.zero;
-  const middle = signed ? 0 : 128;
-  const symmetric = w.zero.every((each) => each === middle);
-  return { shape: w.shape, groups, columns, length, signed, scale: w.scale, zero, symmetric, bytes };
+  return { ...weightOf(codes as IntegerFormat, shape, groups, w, (arena) => arena.copy(bytes)), bytes };
 }
 
 /** Sums of a weight's columns. */
@@ -68,7 +89,7 @@ export function sumsOf({ kernels, arena }: Engine, w: Weight): Sums {
   arena.scope(() => {
     const sums = arena.reserve(w.columns * 4);
     const sizes = arena.reserve(w.columns * 4);
-    kernels.sum_i8_i32(arena.copy(w.bytes), arena.copy(w.zero), sums, sizes, w.columns, w.length, +w.signed);
+    kernels.sum_i8_i32(w.codes(arena), arena.copy(w.zero), sums, sizes, w.columns, w.length, +w.signed);
     arena.read(sums, sum);
     arena.read(sizes, size);
   });
@@ -128,7 +149,7 @@ export function packedBytes(w: Weight, packing: Packing): number {
 /** Packs a weight to `to`. */
 export function pack({ kernels: k, arena }: Engine, w: Weight, packing: Packing, to: number): void {
   arena.scope(() => {
-    const from = arena.copy(w.bytes);
+    const from = w.codes(arena);
     const zeros = arena.copy(w.zero);
     if (packing !== "bytes" && packing !== "words") {
       const lines = byColumns(w, packing) ? 3 : 0;

@@ -13,6 +13,9 @@ function bytesOf(array: Bytes): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
+/** Takes memory for so many bytes: scratch of the current scope, or what lasts. */
+export type Take = (bytes: number) => number;
+
 /** A stretch of the heap, filled from its beginning. */
 interface Segment {
   readonly at: number;
@@ -26,6 +29,8 @@ export class Arena {
   private readonly memory: WebAssembly.Memory;
   /** The last one is being filled; the first one stays. */
   private readonly segments: Segment[] = [];
+  /** {@link reserve}. */
+  readonly scratch: Take = (bytes) => this.reserve(bytes);
 
   constructor(heap: Heap) {
     this.heap = heap;
@@ -66,9 +71,9 @@ export class Arena {
     return segment;
   }
 
-  /** Reserves bytes for a copy of an array. */
-  copy(array: Bytes): number {
-    const at = this.reserve(array.byteLength);
+  /** Copies an array into memory that is reserved, or taken. */
+  copy(array: Bytes, take: Take = this.scratch): number {
+    const at = take(array.byteLength);
     this.write(at, array);
     return at;
   }

@@ -1,20 +1,17 @@
 // A file made from another and what they differ in (tools/delta.mjs): one wasm module is most of the other.
 
-import { fromHex } from "./hex.ts";
+/** Copies: so many bytes of its own, then `length` bytes of the other file from `start` on. */
+export type Copies = readonly (readonly [own: number, start: number, length: number])[];
 
-/** Bytes in hexadecimal, then `length` bytes of the other file from `start` on. */
-export type Delta = readonly (readonly [literal: string, start: number, length: number])[];
-
-/** The file that `delta` makes of `base`. */
-export function applyDelta(base: Uint8Array, delta: Delta): Uint8Array<ArrayBuffer> {
-  const size = delta.reduce((sum, [literal, , length]) => sum + literal.length / 2 + length, 0);
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const [literal, start, length] of delta) {
-    bytes.set(fromHex(literal), at);
-    at += literal.length / 2;
-    bytes.set(base.subarray(start, start + length), at);
-    at += length;
+/** The file that `copies` make of `base` and what it has of its own. */
+export function applyDelta(base: Uint8Array, own: Uint8Array, copies: Copies): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(copies.reduce((sum, [count, , length]) => sum + count + length, 0));
+  let [at, taken] = [0, 0];
+  for (const [count, start, length] of copies) {
+    bytes.set(own.subarray(taken, taken + count), at);
+    bytes.set(base.subarray(start, start + length), at + count);
+    taken += count;
+    at += count + length;
   }
   return bytes;
 }

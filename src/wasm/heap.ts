@@ -7,6 +7,9 @@ const PAGE = 65536;
 /** Blocks begin and end at multiples of this. */
 const ALIGNMENT = 16;
 
+/** Bytes that kernels may read behind the values they work on. */
+export const SLACK = 32;
+
 /** A free stretch of memory. */
 interface Gap {
   at: number;

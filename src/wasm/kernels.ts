@@ -1,14 +1,14 @@
 // The wasm modules: compiled on first use, in the tier this host computes exactly in.
 
 import { instantiateSync } from "@assemblyscript/loader";
-import { relaxed, simd } from "../../build/modules.ts";
+import { copies, frequent, own, simd } from "../../build/modules.ts";
 import type { instantiate } from "../../build/simd.d.ts";
 import { checkWord, rangeError } from "../check.ts";
 import { Arena } from "./arena.ts";
 import { applyDelta } from "./delta.ts";
 import { Heap } from "./heap.ts";
-import { fromHex } from "./hex.ts";
 import { withSharedMemory } from "./shared.ts";
+import { fromText } from "./text.ts";
 
 /** A build of the kernels: plain SIMD, or with the relaxed SIMD instructions. Both give the same bytes. */
 export type Tier = "simd" | "relaxed";
@@ -33,8 +33,8 @@ const started: { simd?: Engine; relaxed?: Engine | undefined } = {};
 
 /** The bytes of a module. */
 function bytesOf(tier: Tier): Uint8Array<ArrayBuffer> {
-  const base = fromHex(simd);
-  return tier === "simd" ? base : applyDelta(base, relaxed);
+  const base = fromText(simd, frequent);
+  return tier === "simd" ? base : applyDelta(base, fromText(own, frequent), copies);
 }
 
 /** The most that a module declares its memory to be: 4 GiB. */

@@ -362,12 +362,15 @@ const sentences: Sentence[] = [
   ],
   [
     () => convolve(X, W, { strides: [0n, 1n] }),
-    'ModelError: node "y" (Conv): "strides" expected integers of 1..2147483647, got [0, 1]',
+    'ModelError: node "y" (Conv): "strides" expected 2 integers of 1..2147483647, got [0, 1]',
   ],
-  [() => convolve(X, W, { strides: [1n] }), 'ModelError: node "y" (Conv): "strides" expected 2 integers, got [1]'],
+  [
+    () => convolve(X, W, { strides: [1n] }),
+    'ModelError: node "y" (Conv): "strides" expected 2 integers of 1..2147483647, got [1]',
+  ],
   [
     () => convolve(X, W, { pads: [-1n, 0n, 0n, 0n] }),
-    'ModelError: node "y" (Conv): "pads" expected integers of 0..2147483647, got [-1, 0, 0, 0]',
+    'ModelError: node "y" (Conv): "pads" expected 4 integers of 0..2147483647, got [-1, 0, 0, 0]',
   ],
   [
     () => convolve(X, W, { kernel_shape: [3n, 2n] }),
@@ -379,7 +382,7 @@ const sentences: Sentence[] = [
   ],
   [
     () => convolve(X, W, { dilations: [3n, 1n] }),
-    'ModelError: node "y" (Conv): expected a kernel within the padded image, got one 2 larger',
+    `ModelError: node "y" (Conv): expected a kernel of at most 5, the padded image's extent, got one of 7`,
   ],
   [() => convolve(X, [6, 4, 0, 3]), 'ModelError: node "y" (Conv): expected taps along every axis, got [0,3]'],
   [

@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { relaxed, simd } from "../../build/modules.ts";
+import { copies, frequent, own, simd } from "../../build/modules.ts";
 import { quantize, ready, tier, useTier } from "../../src/index.ts";
 import { applyDelta } from "../../src/wasm/delta.ts";
-import { fromHex } from "../../src/wasm/hex.ts";
 import { engine } from "../../src/wasm/kernels.ts";
+import { fromText } from "../../src/wasm/text.ts";
 import { deltaOf } from "../../tools/delta.mjs";
+import { frequentOf, textOf } from "../../tools/text.mjs";
 
 const used = () => engine().arena.scope(() => engine().arena.reserve(16));
 
@@ -79,8 +80,21 @@ test("a delta makes one file of another", () => {
     words(7, 300),
     Buffer.concat([base.subarray(400, 900), words(3, 20), base.subarray(100)]),
   ];
-  for (const target of targets) assert.deepEqual(Buffer.from(applyDelta(base, deltaOf(base, target))), target);
+  for (const target of targets) {
+    const delta = deltaOf(base, target);
+    assert.deepEqual(Buffer.from(applyDelta(base, delta.own, delta.copies)), target);
+  }
   const build = (name: string) => readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url));
-  assert.deepEqual(Buffer.from(fromHex(simd)), build("simd"));
-  assert.deepEqual(Buffer.from(applyDelta(build("simd"), relaxed)), build("relaxed"));
+  assert.deepEqual(Buffer.from(fromText(simd, frequent)), build("simd"));
+  assert.deepEqual(Buffer.from(applyDelta(build("simd"), fromText(own, frequent), copies)), build("relaxed"));
+});
+
+test("any bytes are text, and bytes again", () => {
+  const all = Uint8Array.from({ length: 1024 }, (_, i) => i * i);
+  for (const bytes of [new Uint8Array(0), Uint8Array.of(0), Uint8Array.from({ length: 256 }, (_, i) => i), all]) {
+    const order = frequentOf(bytes);
+    const text = textOf(bytes, order);
+    assert.match(text, /^[ !#-;=-[\]-~]*$/);
+    assert.deepEqual(fromText(text, order), bytes);
+  }
 });

@@ -293,6 +293,20 @@ const POW: Operator = inFloat32({
 /** Bits are moved as they are: formats of the same width are alike. */
 const WIDTHS: Readonly<Record<number, FormatName>> = { 1: "uint8", 2: "uint16", 4: "uint32", 8: "uint64" };
 
+/** Chooses between a and b by a condition, all broadcast. */
+export function choose(call: Call, condition: Place, a: Place, b: Place, y: Place): void {
+  const runs = jointRuns([condition.shape, a.shape, b.shape], y.shape);
+  const bits = (place: Place) => ({ shape: place.shape, at: place.at, format: WIDTHS[bytes] as FormatName });
+  const bytes = tensorArray(a.format).BYTES_PER_ELEMENT;
+  const [chosen, then, other, to] = viewsOf(call, [condition, bits(a), bits(b), bits(y)]);
+  let i = 0;
+  forEachRow(runs, ([c = 0, p = 0, q = 0], { extent, strides: [r = 0, s = 0, t = 0] }) => {
+    for (let k = 0; k < extent; k++) {
+      to[i++] = (chosen[c + k * r] ? then[p + k * s] : other[q + k * t]) as number;
+    }
+  });
+}
+
 const WHERE: Operator = {
   infer(site) {
     checkFormats(site, 0, BOOL);
@@ -312,18 +326,7 @@ const WHERE: Operator = {
   compile(call) {
     const [condition, a, b] = [input(call, 0), input(call, 1), input(call, 2)];
     const y = call.outputs[0] as Place;
-    const runs = jointRuns([condition.shape, a.shape, b.shape], y.shape);
-    const bits = (place: Place) => ({ shape: place.shape, at: place.at, format: WIDTHS[bytes] as FormatName });
-    const bytes = tensorArray(a.format).BYTES_PER_ELEMENT;
-    return () => {
-      const [chosen, then, other, to] = viewsOf(call, [condition, bits(a), bits(b), bits(y)]);
-      let i = 0;
-      forEachRow(runs, ([c = 0, p = 0, q = 0], { extent, strides: [r = 0, s = 0, t = 0] }) => {
-        for (let k = 0; k < extent; k++) {
-          to[i++] = (chosen[c + k * r] ? then[p + k * s] : other[q + k * t]) as number;
-        }
-      });
-    };
+    return () => choose(call, condition, a, b, y);
   },
 };
 

@@ -1,9 +1,10 @@
 // Operators that make tensors of few numbers: constants, ranges, diagonals.
 
 import { nodeError, nodeRangeError } from "../../check.ts";
-import type { FormatName } from "../../formats.ts";
-import { unpack } from "../../tensor/codec.ts";
+import { FORMATS, type FormatName } from "../../formats.ts";
+import { unpackCodes } from "../../tensor/codec.ts";
 import { sizeOf } from "../../tensor/shape.ts";
+import type { CodeFormat } from "../../tensor/tensor.ts";
 import { intOf, tensorOf } from "../attributes.ts";
 import { codeOf, realsOf } from "../convert.ts";
 import { formatOfType } from "../data-types.ts";
@@ -53,7 +54,7 @@ const CONSTANT_OF_SHAPE: Operator = inBytes({
   compile(call) {
     const [y] = call.outputs as [Place];
     const { format, data } = fillingOf(call);
-    const codes = y.format === format ? data : unpack(data as Uint8Array, format, { length: 1 });
+    const codes = y.format === format ? data : unpackCodes(data as Uint8Array, FORMATS.get(format) as CodeFormat, 1);
     return () => viewOf(call, y).fill(codes[0] as never);
   },
 });

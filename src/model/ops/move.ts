@@ -7,7 +7,7 @@ import { intOf, intsOf, stringOf } from "../attributes.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { inBytes } from "../packed-row.ts";
 import { axisOf, checkedShape, input, numbersOf } from "../site.ts";
-import { copyAlong, type Stride, stridesOf, walkOf } from "../transpose.ts";
+import { broadcastAxes, copyAlong, type Stride, stridesOf, walkOf } from "../transpose.ts";
 
 /** Values copied along axes, from one of the source and to one of the result on. */
 interface Copy {
@@ -69,10 +69,7 @@ function expanded({ shape }: Known, site: Site): Moved {
   const target = checkedShape(site, numbersOf(site, 1) ?? [], "bool");
   const result = broadcastShape(shape, target);
   if (!result) throw nodeRangeError(site.node, "shape", `one that [${shape}] broadcasts to`, target);
-  const own = stridesOf(shape);
-  const missing = result.length - shape.length;
-  const strides = result.map((_, i) => (i < missing || shape[i - missing] === 1 ? 0 : (own[i - missing] as number)));
-  return filling(result, strides);
+  return { shape: result, axes: broadcastAxes(shape, result), from: 0 };
 }
 
 function tiled({ shape }: Known, site: Site): Moved {

@@ -1,16 +1,19 @@
 // onnxruntime's MatMulNBits: float32 activations times weights of 2, 4 or 8 bits, with a scale and a zero for every block of k
 // (docs/math.md, equation 77).
 
-import { nodeError } from "../../check.ts";
-import type { FormatName } from "../../formats.ts";
-import { pack, unpack } from "../../tensor/codec.ts";
-import { matmul } from "../../tensor/matmul.ts";
-import { type PreparedWeight, prepare } from "../../tensor/prepare.ts";
-import type { FloatTensor, QTensor } from "../../tensor/tensor.ts";
+import { checkScales, nodeError } from "../../check.ts";
+import { FORMATS, type FormatName, type IntegerFormat } from "../../formats.ts";
+import { multiplyPanels } from "../../tensor/block-matmul.ts";
+import type { BlockPanels, BlockWeight } from "../../tensor/block-weight.ts";
+import { packCodes, unpackCodes } from "../../tensor/codec.ts";
+import { panelsBy } from "../../tensor/prepare.ts";
+import { inMemory } from "../../tensor/values.ts";
+import type { Take } from "../../wasm/arena.ts";
 import { intOf } from "../attributes.ts";
+import { combiner } from "../float.ts";
 import { inFloat32 } from "../float-row.ts";
 import { type Call, lengthOf, type Operator, type Site } from "../operator.ts";
-import { areKnown, arrayRow, biasOf, checkBias, tensorOf } from "../quantized.ts";
+import { biasOf, checkBias, programRow, tensorOf } from "../quantized.ts";
 import { checkFormats, input } from "../site.ts";
 
 const NUMBERS: readonly FormatName[] = ["float32", "float16", "bfloat16"];
@@ -64,7 +67,14 @@ function check(site: Site): Extents {
 
 /** The first `length` codes of each of `n` rows of whole bytes. */
 function codesOf(bytes: Uint8Array, n: number, length: number, bits: number): Uint8Array {
-  const all = bits === 8 ? bytes : (unpack(bytes, `uint${bits}` as "uint4") as Uint8Array);
+  const all =
+    bits === 8
+      ? bytes
+      : (unpackCodes(
+          bytes,
+          FORMATS.get(`uint${bits}` as "uint4") as IntegerFormat,
+          (bytes.length * 8) / bits,
+        ) as Uint8Array);
   const row = all.length / n;
   if (row === length) return all.slice();
   const codes = new Uint8Array(n * length);
@@ -89,16 +99,22 @@ function eachBlock({ n, k, block, blocks }: Extents, each: (index: number, from:
 }
 
 /** A weight whose codes have `bits` bits. */
-function weightOf({ n, k, block, bits }: Extents, codes: Uint8Array, scale: Float32Array, zero: Int32Array): QTensor {
-  const format = `uint${bits}` as "uint4";
-  return { format, shape: [n, k], data: bits === 8 ? codes : pack(codes, format), scale, zero, block, axis: 1 };
+function weightOf(
+  { n, k, block, bits }: Extents,
+  codes: Uint8Array,
+  scale: Float32Array,
+  zero: Int32Array,
+): BlockWeight {
+  const bytes = bits === 8 ? codes : packCodes(codes, bits);
+  checkScales(scale, scale.length);
+  return { n, k, block: Math.min(block, k), bits, signed: false, scale, zero, bytes };
 }
 
 /**
  * A weight with positive scales and integer zeros: (q - z) s is ((2^bits - 1 - q) - (2^bits - 1 - z)) (-s), and any code is its own zero
  * where s is 0.
  */
-function integerPart(extents: Extents, given: Uint8Array, scales: Float32Array, zeros: Int32Array): QTensor {
+function integerPart(extents: Extents, given: Uint8Array, scales: Float32Array, zeros: Int32Array): BlockWeight {
   const most = 2 ** extents.bits - 1;
   const [codes, scale, zero] = [given.slice(), scales.slice(), zeros.slice()];
   eachBlock(extents, (i, from, till) => {
@@ -115,7 +131,7 @@ function integerPart(extents: Extents, given: Uint8Array, scales: Float32Array, 
 }
 
 /** What is left of zeros beside integers, as a weight of one code a block: -(rest s), as 1 - 0 or 0 - 1 times a scale. */
-function fractionalPart(extents: Extents, scales: Float32Array, rests: Float32Array): QTensor {
+function fractionalPart(extents: Extents, scales: Float32Array, rests: Float32Array): BlockWeight {
   const codes = new Uint8Array(extents.n * extents.k);
   const zero = new Int32Array(scales.length);
   const scale = new Float32Array(scales.length).fill(1);
@@ -130,7 +146,7 @@ function fractionalPart(extents: Extents, scales: Float32Array, rests: Float32Ar
 }
 
 /** The weights that the activations are multiplied by, and whose products are added: one, or two where zeros are no codes. */
-function weightsOf(call: Call, extents: Extents): QTensor[] {
+function weightsOf(call: Call, extents: Extents): BlockWeight[] {
   const { n, k, bits } = extents;
   const codes = codesOf(tensorOf(call, input(call, 1)).data as Uint8Array, n, k, bits);
   const scales = tensorOf(call, input(call, 2)).data as Float32Array;
@@ -141,32 +157,40 @@ function weightsOf(call: Call, extents: Extents): QTensor[] {
   return rests.every((rest) => rest === 0) ? [whole] : [whole, fractionalPart(extents, scales, rests)];
 }
 
-/** The weights, packed once where they are known. */
-function packedWeights(call: Call, extents: Extents): () => (QTensor | PreparedWeight)[] {
-  const { node, store } = call;
-  const codes = call.inputs[1]?.value;
-  if (!codes || !areKnown(call, [1, 2, 3])) return () => weightsOf(call, extents);
-  const packed = store.once(codes, JSON.stringify(["blocks", extents, ...node.inputs.slice(2, 4)]), () =>
-    weightsOf(call, extents).map((weight) => store.own(prepare(weight))),
-  );
-  return () => packed;
+/** The weights, packed once where they are known, else into memory that `take` gives. */
+function packedWeights(call: Call, extents: Extents, take: Take): BlockPanels[] {
+  const { node, store, inputs } = call;
+  const make = (to: Take) => weightsOf(call, extents).map((weight) => panelsBy(store.engine, weight, to));
+  const codes = inputs[1]?.value;
+  if (!codes || inputs.slice(2, 4).some((place) => place && !place.value)) return make(take);
+  const form = JSON.stringify(["blocks", extents, node.inputs.slice(2, 4)]);
+  return store.once(codes, form, (keeper) => make((bytes) => keeper.keep(bytes)));
 }
 
-const MatMulNBits = arrayRow(
+const MatMulNBits = programRow(
   (site) => {
     const { n } = check(site);
     const { format, shape } = input(site, 0);
     return [{ format, shape: [...shape.slice(0, -1), n] }];
   },
-  (call) => {
-    const weights = packedWeights(call, check(call));
-    const bias = biasOf<Float32Array>(call, 5);
+  (call, y, take) => {
+    const { store } = call;
+    const { arena } = store.engine;
+    const extents = check(call);
+    const [whole, rest] = packedWeights(call, extents, take) as [BlockPanels, BlockPanels?];
+    const [x, length, bias] = [input(call, 0), lengthOf(y), biasOf<Float32Array>(call, 5)];
+    const offsets = bias ? arena.copy(bias, take) : 0;
+    const multiply = (w: BlockPanels, offsets: number, to: number) => {
+      const rows = { m: lengthOf(x) / extents.k, operand: undefined, source: inMemory(x.at, 4).source };
+      multiplyPanels(rows, w, offsets, inMemory(to, 4).sink);
+    };
+    const add = combiner(store, "OPERATION_ADD", [length], [length], [length]);
     return () => {
-      const x = tensorOf(call, input(call, 0)) as FloatTensor;
-      const [whole, rest] = weights() as [QTensor, QTensor?];
-      const { data } = matmul(x, whole, bias());
-      const more = rest && matmul(x, rest).data;
-      return more ? data.map((each, i) => each + (more[i] as number)) : data;
+      multiply(whole, offsets, y.at);
+      if (!rest) return;
+      const more = arena.reserve(length * 4);
+      multiply(rest, 0, more);
+      add(y.at, more, y.at);
     };
   },
 );

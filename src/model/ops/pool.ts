@@ -9,48 +9,49 @@ import { inFloat32 } from "../float-row.ts";
 import { FLOATS, leastOf, viewsOf } from "../integers.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { checkedShape, checkFormats, input } from "../site.ts";
-import { type Windows, windowsOf } from "../windows.ts";
+import { type Axis, slidingAxes } from "../window.ts";
 
 /** More taps along an axis, or pads, are no pooling. */
 const MOST_TAPS = 65535;
 
 const POOLED: readonly FormatName[] = [...FLOATS, "int8", "uint8"];
 
-function poolWindows(site: Site): Windows {
+function poolAxes(site: Site): Axis[] {
   const { shape } = input(site, 0);
   if (shape.length < 3) throw nodeRangeError(site.node, "input 0", "a shape [n, c, ...] of 3 axes or more", shape);
-  const windows = windowsOf(site, shape.slice(2));
-  const extents = [...windows.kernel, ...windows.before, ...windows.after, ...windows.strides];
+  const axes = slidingAxes(site, shape.slice(2));
+  const extents = axes.flatMap(({ kernel, before, after, stride }) => [kernel, before, after, stride]);
   if (extents.some((each) => each > MOST_TAPS)) {
     throw nodeRangeError(site.node, "kernel_shape", `kernels, strides and pads of at most ${MOST_TAPS}`, extents);
   }
-  return windows;
+  return axes;
 }
 
 function inferPool(site: Site, formats: readonly FormatName[]): Known {
   checkFormats(site, 0, formats);
   const { format, shape } = input(site, 0);
-  const { output } = poolWindows(site);
-  return { format, shape: checkedShape(site, [...shape.slice(0, 2), ...output], format) };
+  const outputs = poolAxes(site).map(({ output }) => output);
+  return { format, shape: checkedShape(site, [...shape.slice(0, 2), ...outputs], format) };
 }
 
 /** What pools planes from x to y: their largest values or their sums. */
 function pooler(call: Call, isMax: boolean): (x: number, y: number) => void {
   const { shape } = input(call, 0);
-  const { kernel, strides, dilations, before, output } = poolWindows(call);
+  const axes = poolAxes(call);
   const words = Int32Array.from(
-    kernel.flatMap((taps, i) => [shape[i + 2], output[i], taps, strides[i], dilations[i], before[i]] as number[]),
+    axes.flatMap(({ input, output, kernel, stride, dilation, before }) => [
+      ...[input, output, kernel],
+      ...[stride, dilation, before],
+    ]),
   );
   const { kernels, arena } = call.store.engine;
   const planes = sizeOf(shape.slice(0, 2));
-  return (x, y) => kernels.pool_f32_f32(x, y, planes, arena.copy(words), kernel.length, isMax);
+  return (x, y) => kernels.pool_f32_f32(x, y, planes, arena.copy(words), axes.length, isMax);
 }
 
 /** How many taps each window along an axis has between two ends. */
-function tapsOf(windows: Windows, axis: number, begin: number, end: number): number[] {
-  const [kernel, stride] = [windows.kernel[axis] as number, windows.strides[axis] as number];
-  const [dilation, before] = [windows.dilations[axis] as number, windows.before[axis] as number];
-  return Array.from({ length: windows.output[axis] as number }, (_, i) => {
+function tapsOf({ kernel, stride, dilation, before, output }: Axis, begin: number, end: number): number[] {
+  return Array.from({ length: output }, (_, i) => {
     const start = i * stride - before;
     const first = Math.max(0, Math.ceil((begin - start) / dilation));
     const past = Math.min(kernel, Math.ceil((end - start) / dilation));
@@ -59,12 +60,11 @@ function tapsOf(windows: Windows, axis: number, begin: number, end: number): num
 }
 
 /** What each window's sum is divided by; one number where all are the same. */
-function divisors(call: Call, windows: Windows): Float32Array {
+function divisors(call: Call, axes: readonly Axis[]): Float32Array {
   const countsPads = intOf(call.node, "count_include_pad", 0) !== 0;
-  const counts = windows.kernel.map((_, i) => {
-    const extent = input(call, 0).shape[i + 2] as number;
-    const [before, after] = countsPads ? [windows.before[i] as number, windows.after[i] as number] : [0, 0];
-    return tapsOf(windows, i, -before, extent + after);
+  const counts = axes.map((axis) => {
+    const [before, after] = countsPads ? [axis.before, axis.after] : [0, 0];
+    return tapsOf(axis, -before, axis.input + after);
   });
   const all = counts.reduce((some, along) => some.flatMap((a) => along.map((b) => a * b)), [1]);
   return Float32Array.from(all.every((each) => each === all[0]) ? all.slice(0, 1) : all, (each) => Math.max(each, 1));
@@ -74,9 +74,9 @@ const AVERAGE: Operator = inFloat32({
   infer: (site) => [inferPool(site, FLOATS)],
   compile(call) {
     const [x, y] = [input(call, 0), call.outputs[0] as Place];
-    const windows = poolWindows(call);
-    const counts = divisors(call, windows);
-    const size = sizeOf(windows.output);
+    const axes = poolAxes(call);
+    const counts = divisors(call, axes);
+    const size = sizeOf(axes.map(({ output }) => output));
     const shape = [lengthOf(y) / Math.max(size, 1), size];
     const divide = combiner(call.store, "OPERATION_DIV", shape, [counts.length], shape);
     const pool = pooler(call, false);
@@ -142,22 +142,19 @@ const GLOBAL_NORM: Operator = inFloat32({
 });
 
 /** Visits every tap of every output of a plane: the output, the tap's place, and that by columns. */
-function forEachTap(
-  { kernel, strides, dilations, before, output }: Windows,
-  extents: readonly number[],
-  visit: (output: number, row: number, column: number) => void,
-): void {
-  cross(0, 0, 0, 0, 1);
+function forEachTap(axes: readonly Axis[], visit: (output: number, row: number, column: number) => void): void {
+  cross(axes, 0, 0, 0, 1);
 
-  function cross(axis: number, done: number, row: number, column: number, step: number): void {
-    const extent = extents[axis];
-    if (extent === undefined) visit(done, row, column);
-    for (let i = 0; extent !== undefined && i < (output[axis] as number); i++) {
-      for (let tap = 0; tap < (kernel[axis] as number); tap++) {
-        const at = i * (strides[axis] as number) + tap * (dilations[axis] as number) - (before[axis] as number);
-        if (at < 0 || at >= extent) continue;
-        const next = done * (output[axis] as number) + i;
-        cross(axis + 1, next, row * extent + at, column + at * step, step * extent);
+  function cross([axis, ...inner]: readonly Axis[], done: number, row: number, column: number, step: number): void {
+    if (!axis) {
+      visit(done, row, column);
+      return;
+    }
+    const { input, kernel, stride, dilation, before, output } = axis;
+    for (let i = 0; i < output; i++) {
+      for (let tap = 0; tap < kernel; tap++) {
+        const at = i * stride + tap * dilation - before;
+        if (at >= 0 && at < input) cross(inner, done * output + i, row * input + at, column + at * step, step * input);
       }
     }
   }
@@ -169,9 +166,9 @@ const NOWHERE = -1n as unknown as number;
 /** The largest values of any format, and where they are in the whole input. */
 function compileIndexed(call: Call): () => void {
   const [x, [values, indices]] = [input(call, 0), call.outputs];
-  const windows = poolWindows(call);
-  const extents = x.shape.slice(2);
-  const [planes, size, taken] = [sizeOf(x.shape.slice(0, 2)), sizeOf(extents), sizeOf(windows.output)];
+  const axes = poolAxes(call);
+  const [planes, size] = [sizeOf(x.shape.slice(0, 2)), sizeOf(x.shape.slice(2))];
+  const taken = sizeOf(axes.map(({ output }) => output));
   const isColumns = intOf(call.node, "storage_order", 0) !== 0;
   const least = FLOATS.includes(x.format) ? -Infinity : leastOf(x.format);
   const shape = [planes, taken];
@@ -184,7 +181,7 @@ function compileIndexed(call: Call): () => void {
         to[plane * taken + i] = least;
         where[plane * taken + i] = NOWHERE;
       }
-      forEachTap(windows, extents, (output, row, column) => {
+      forEachTap(axes, (output, row, column) => {
         const [y, value] = [plane * taken + output, from[plane * size + row] as number];
         const isFirst = where[y] === NOWHERE && value === least;
         if (!isFirst && !(value > (to[y] as number))) return;

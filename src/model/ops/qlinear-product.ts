@@ -1,33 +1,31 @@
-// Products and convolutions of codes, with the sums as they are, requantized, or as float32.
+// Products of matrices of codes, with the sums as they are, requantized, or as float32.
 
-import { nodeError } from "../../check.ts";
-import type { CodeArray, FormatName } from "../../formats.ts";
-import { linear, matmul } from "../../tensor/matmul.ts";
-import { checkOperand as checkCodes } from "../../tensor/operand.ts";
-import type { PreparedWeight } from "../../tensor/prepare.ts";
-import { quantize } from "../../tensor/quantize.ts";
+import { checkScales, nodeError } from "../../check.ts";
+import { FORMATS, type FormatName, type IntegerFormat } from "../../formats.ts";
+import { type MatrixFinish, matrixMultiplier } from "../../tensor/matrices.ts";
+import { type Operand, operandOf } from "../../tensor/operand.ts";
 import { broadcastShape, sizeOf } from "../../tensor/shape.ts";
-import type { QTensor, Tensor } from "../../tensor/tensor.ts";
+import type { Take } from "../../wasm/arena.ts";
+import { SLACK } from "../../wasm/heap.ts";
 import { floatOf, intOf } from "../attributes.ts";
-import type { Call, Known, Operator, Site } from "../operator.ts";
+import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import {
-  type Arranged,
-  arrayRow,
   biasOf,
   checkBias,
   checkOperand,
+  codesOf,
   exchanged,
   INTEGERS,
-  type Operand,
   type Operands,
-  operandOf,
+  programRow,
   QUANTIZED,
+  type Quantized,
   resultFormat,
   resultOf,
-  tensorOf,
-  weightOf,
+  weightsOf,
 } from "../quantized.ts";
 import { checkFormats, input } from "../site.ts";
+import { quantizeDynamically } from "./quantize.ts";
 
 /** The shapes of a product, as numpy has it: an operand of one axis is a row, or a column. */
 interface Shapes {
@@ -47,13 +45,11 @@ function shapesOf(site: Site, a: Known, b: Known): Shapes {
   return { x, w, y: [...batch, ...(a.shape.length === 1 ? [] : [m]), ...(b.shape.length === 1 ? [] : [n])] };
 }
 
-/** Weights [..., k, n] as [..., n, k]; a batch of one is one matrix. */
-function transposed(call: Call, shape: readonly number[], { format, data }: Tensor): Arranged {
+/** Weights [..., k, n], and the axes before k. */
+function weights(call: Call, at: Quantized, shape: readonly number[], take: Take) {
   const [lead, k, n] = [shape.slice(0, -2), shape.at(-2) as number, shape.at(-1) as number];
-  const batch = sizeOf(lead);
-  const moved = exchanged(call, data as CodeArray, batch, k, n);
-  const matrices = batch === 1 ? [n, k] : [...lead, n, k];
-  return { weight: { format, shape: matrices, data: moved }, axis: matrices.length - 2 };
+  const arrangement = { shape: [n, k], count: sizeOf(lead), from: [1, k, n] as const };
+  return [weightsOf(call, at, arrangement, take), lead] as const;
 }
 
 function checkMatrices(site: Site, { a, b }: Operands): Shapes {
@@ -61,49 +57,41 @@ function checkMatrices(site: Site, { a, b }: Operands): Shapes {
   return shapesOf(site, x, checkOperand(site, b, input(site, b.codes).shape.at(-1)));
 }
 
-/** Both operands of a product of matrices. */
-function matricesOf(call: Call, product: Operands): { x: () => QTensor; w: () => QTensor | PreparedWeight } {
-  const { x: shape, w } = checkMatrices(call, product);
-  const operand = operandOf(call, product.a);
-  return {
-    x: () => ({ ...operand(), shape }),
-    w: weightOf(call, product.b, `[n, k] of [${w}]`, (weight) => transposed(call, w, weight)),
-  };
+/** What computes a product of matrices. */
+function matrixProduct(call: Call, y: Place, at: Operands, finish: MatrixFinish, take: Take): () => void {
+  const { x, w } = checkMatrices(call, at);
+  const run = matrixMultiplier(codesOf(call, at.a, x), ...weights(call, at.b, w, take), finish, take);
+  const from = input(call, at.a.codes);
+  return () => run(from.at, y.at);
 }
 
-const MatMulInteger = arrayRow(
+const MatMulInteger = programRow(
   (site) => [{ format: "int32", shape: checkMatrices(site, INTEGERS).y }],
-  (call) => {
-    const { x, w } = matricesOf(call, INTEGERS);
-    return () => linear(checkCodes(x(), "x"), w(), { output: "sums" }).data as Int32Array;
-  },
+  (call, y, take) => matrixProduct(call, y, INTEGERS, { output: "sums", bias: undefined }, take),
 );
 
-const QLinearMatMul = arrayRow(
+const QLinearMatMul = programRow(
   (site) => [{ format: resultFormat(site, 6, 7), shape: checkMatrices(site, QUANTIZED).y }],
-  (call) => {
-    const { x, w } = matricesOf(call, QUANTIZED);
-    const y = resultOf(call, 6, 7);
-    return () => matmul(x(), w(), y()).data;
-  },
+  (call, y, take) => matrixProduct(call, y, QUANTIZED, { output: resultOf(call, y, 6, 7), bias: undefined }, take),
 );
+
+/** Float32 results with a bias added. */
+function floats(call: Call, bias: number): MatrixFinish {
+  return { output: "float32", bias: undefined, offsets: biasOf<Float32Array>(call, bias) };
+}
 
 const TO_FLOAT: Operands = { a: { codes: 0, scale: 2, zero: 4 }, b: { codes: 1, scale: 3, zero: 5 } };
 
-const MatMulIntegerToFloat = arrayRow(
+const MatMulIntegerToFloat = programRow(
   (site) => {
     const { y } = checkMatrices(site, TO_FLOAT);
     checkBias(site, 6, "float32", input(site, 1).shape.at(-1) as number);
     return [{ format: "float32", shape: y }];
   },
-  (call) => {
-    const { x, w } = matricesOf(call, TO_FLOAT);
-    const bias = biasOf(call, 6);
-    return () => matmul(x(), w(), { format: "float32", ...bias() }).data;
-  },
+  (call, y, take) => matrixProduct(call, y, TO_FLOAT, floats(call, 6), take),
 );
 
-const DYNAMIC: Operand = { codes: 1, scale: 2, zero: 3 };
+const DYNAMIC: Quantized = { codes: 1, scale: 2, zero: 3 };
 
 function dynamicShapes(site: Site): Shapes {
   checkFormats(site, 0, ["float32"]);
@@ -112,16 +100,20 @@ function dynamicShapes(site: Site): Shapes {
   return shapesOf(site, input(site, 0), b);
 }
 
-const DynamicQuantizeMatMul = arrayRow(
+const UINT8 = FORMATS.get("uint8") as IntegerFormat;
+
+const DynamicQuantizeMatMul = programRow(
   (site) => [{ format: "float32", shape: dynamicShapes(site).y }],
-  (call) => {
-    const shapes = dynamicShapes(call);
+  (call, y, take) => {
+    const { x, w } = dynamicShapes(call);
     const a = input(call, 0);
-    const w = weightOf(call, DYNAMIC, `[n, k] of [${shapes.w}]`, (weight) => transposed(call, shapes.w, weight));
-    const bias = biasOf(call, 4);
+    const [packed, lead] = weights(call, DYNAMIC, w, take);
+    const finish = floats(call, 4);
+    const { arena } = call.store.engine;
     return () => {
-      const x = quantize(tensorOf(call, a).data as Float32Array, { format: "uint8", shape: shapes.x });
-      return matmul(x, w(), { format: "float32", ...bias() }).data;
+      const at = arena.reserve(lengthOf(a) + SLACK);
+      const operand = operandOf(UINT8, x, quantizeDynamically(call, a, at));
+      matrixMultiplier(operand, packed, lead, finish, arena.scratch)(at, y.at);
     };
   },
 );
@@ -159,36 +151,35 @@ function gemmBias(site: Site, n: number): void {
   throw nodeError(site.node, `input 6 expected [${n}], one number a column, got [${c?.shape}]`);
 }
 
-/** A matrix with its axes exchanged. */
-function flipped(call: Call, { format, shape, data }: Tensor): Tensor {
-  const [rows, columns] = shape as [number, number];
-  return { format, shape: [columns, rows], data: exchanged(call, data as CodeArray, 1, rows, columns) };
+/** C, a number for each of n columns. */
+function gemmOffsets(call: Call, n: number): Int32Array | undefined {
+  const bias = biasOf<Int32Array>(call, 6);
+  return bias && (bias.length === n ? bias : new Int32Array(n).fill(bias[0] as number));
 }
 
-const QGemm = arrayRow(
+/** A, times alpha. */
+function gemmOperand(call: Call, shape: readonly number[]): Operand {
+  const operand = codesOf(call, QUANTIZED.a, shape);
+  const [scale] = checkScales(operand.scale * floatOf(call.node, "alpha", 1), 1) as unknown as [number];
+  return { ...operand, scale };
+}
+
+const QGemm = programRow(
   (site) => {
     const { m, n } = gemmExtents(site);
     gemmBias(site, n);
     return [{ format: gemmFormat(site), shape: [m, n] }];
   },
-  (call) => {
-    const { n } = gemmExtents(call);
-    const [alpha, transA, transB] = [floatOf(call.node, "alpha", 1), isSet(call, "transA"), isSet(call, "transB")];
-    const a = operandOf(call, QUANTIZED.a);
-    const x = (): QTensor => {
-      const { scale, ...rest } = a();
-      return { ...rest, ...(transA && flipped(call, rest)), scale: scale.map((each) => each * alpha) } as QTensor;
-    };
-    const form = (weight: Tensor) => ({ weight: transB ? weight : flipped(call, weight), axis: 0 });
-    const w = weightOf(call, QUANTIZED.b, transB ? "[n, k]" : "[n, k] of [k, n]", form);
-    const c = biasOf<Int32Array>(call, 6);
-    const bias = () => {
-      const { bias } = c();
-      return bias && { bias: bias.length === n ? bias : new Int32Array(n).fill(bias[0] as number) };
-    };
-    if (call.outputs[0]?.format === "float32") return () => matmul(x(), w(), { format: "float32", ...bias() }).data;
-    const y = resultOf(call, 7, 8);
-    return () => matmul(x(), w(), { ...y(), ...bias() }).data;
+  (call, y, take) => {
+    const { m, k, n } = gemmExtents(call);
+    const { engine } = call.store;
+    const arrangement = { shape: [n, k], ...(!isSet(call, "transB") && { from: [1, k, n] as const }) };
+    const output = y.format === "float32" ? y.format : resultOf(call, y, 7, 8);
+    const finish = { output, bias: gemmOffsets(call, n) };
+    const w = weightsOf(call, QUANTIZED.b, arrangement, take);
+    const run = matrixMultiplier(gemmOperand(call, [m, k]), w, [], finish, take);
+    const [a, isTurned] = [input(call, 0), isSet(call, "transA")];
+    return () => run(isTurned ? exchanged(engine, [1, k, m], a.at) : a.at, y.at);
   },
 );
 

@@ -1,75 +1,111 @@
 // Functions of codes that give codes: elementwise, pools, softmax, concatenation.
 
 import { nodeError } from "../../check.ts";
-import type { CodeArray } from "../../formats.ts";
-import { activate } from "../../tensor/activate.ts";
-import { add, mul } from "../../tensor/binary.ts";
-import { expand } from "../../tensor/broadcast.ts";
-import { concat } from "../../tensor/concat.ts";
-import { averagePool2d } from "../../tensor/pool.ts";
-import { requantize } from "../../tensor/quantize.ts";
-import { reduceMean } from "../../tensor/reduce.ts";
-import { broadcastShape, runsOf, sizeOf } from "../../tensor/shape.ts";
-import { softmax } from "../../tensor/softmax.ts";
-import type { QTensor, Tensor } from "../../tensor/tensor.ts";
+import { realActivation } from "../../tensor/activate.ts";
+import { combiner } from "../../tensor/binary.ts";
+import { isAlike, realStep } from "../../tensor/codemap.ts";
+import type { Operand } from "../../tensor/operand.ts";
+import { meanPooler } from "../../tensor/pool.ts";
+import { averager } from "../../tensor/reduce.ts";
+import type { Result } from "../../tensor/result.ts";
+import { rowsAlong } from "../../tensor/rows.ts";
+import { broadcastShape, sizeOf } from "../../tensor/shape.ts";
+import { softmaxer } from "../../tensor/softmax.ts";
+import { inMemory } from "../../tensor/values.ts";
+import type { Take } from "../../wasm/arena.ts";
 import { floatOf, intOf, intsOf } from "../attributes.ts";
-import type { Call, Known, Operator, Site } from "../operator.ts";
+import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import {
-  arrayRow,
   checkOperand,
+  codesOf,
   exchanged,
-  type Operand,
-  operandOf,
+  exchangedTo,
+  mapper,
+  programRow,
   QUANTIZED,
-  type ResultParameters,
+  type Quantized,
   resultFormat,
   resultOf,
-  tensorOf,
 } from "../quantized.ts";
 import { axisOf, checkFormats, input } from "../site.ts";
-import { lined, windowsOf } from "../windows.ts";
+import { broadcastAxes, copyAlong, walkOf } from "../transpose.ts";
+import { type Axis, MISSING, slidingAxes } from "../window.ts";
+import { choose } from "./elementwise.ts";
 
 const { a: A, b: B } = QUANTIZED;
 
 const sameShape = (_: Site, { shape }: Known) => shape;
 
+/** What computes codes at y from codes at x. */
+type Run = (x: number, y: number) => void;
+
 /** A function of one tensor whose result is quantized as inputs 3 and 4 say. */
 function single(
-  compute: (x: QTensor, y: ResultParameters, call: Call) => QTensor,
+  make: (call: Call, x: Operand, y: Result, take: Take) => Run,
   shapeOf: (site: Site, x: Known) => readonly number[] = sameShape,
 ): Operator {
-  return arrayRow(
+  return programRow(
     (site) => [{ format: resultFormat(site, 3, 4), shape: shapeOf(site, checkOperand(site, A)) }],
-    (call) => {
-      const [x, y] = [operandOf(call, A), resultOf(call, 3, 4)];
-      return () => compute(x(), y(), call).data;
+    (call, y, take) => {
+      const x = input(call, 0);
+      const run = make(call, codesOf(call, A), resultOf(call, y, 3, 4), take);
+      return () => run(x.at, y.at);
     },
   );
 }
 
+/** A function through a table of all codes. */
+const mapping = (name: "sigmoid" | "leaky_relu", alpha: (site: Site) => number = () => 0) =>
+  single((call, x, y, take) => {
+    const step = realActivation(x, y, name, { alpha: Math.fround(alpha(call)), beta: 0 });
+    return mapper(call.store.engine, x, y, step, take);
+  });
+
+/** Pointer to codes as a shape has them that they broadcast to: a copy in scratch memory, or where they are. */
+function spread({ store: { engine } }: Call, place: Place, shape: readonly number[]): number {
+  const size = sizeOf(shape);
+  if (size === lengthOf(place)) return place.at;
+  const to = engine.arena.reserve(size);
+  copyAlong(engine, walkOf(broadcastAxes(place.shape, shape), 1), place.at, to);
+  return to;
+}
+
 /** A function of two tensors that broadcast. */
-function pair(compute: (a: QTensor, b: QTensor, y: ResultParameters) => QTensor): Operator {
-  return arrayRow(
+function pair(operation: "add" | "mul"): Operator {
+  return programRow(
     (site) => {
       const [a, b] = [checkOperand(site, A), checkOperand(site, B)];
       const shape = broadcastShape(a.shape, b.shape);
       if (!shape) throw nodeError(site.node, `expected shapes that broadcast, got [${a.shape}] and [${b.shape}]`);
       return [{ format: resultFormat(site, 6, 7), shape }];
     },
-    (call) => {
-      const [a, b, y] = [operandOf(call, A), operandOf(call, B), resultOf(call, 6, 7)];
-      return () => compute(a(), b(), y()).data;
+    (call, y, take) => {
+      const [a, b, result] = [codesOf(call, A), codesOf(call, B), resultOf(call, y, 6, 7)];
+      const combine = combiner(call.store.engine, { operation, a, b, result }, take);
+      return () => {
+        const [p, q] = [A, B].map(({ codes }) => inMemory(spread(call, input(call, codes), y.shape), 1).source);
+        if (p && q) combine(lengthOf(y), p, q, inMemory(y.at, 1).sink);
+      };
     },
+    (i) => i === A.codes || i === B.codes,
   );
 }
 
 /** Before opset 13 a softmax took all axes from its own on for one. */
-function softmaxOf(x: QTensor, y: ResultParameters, site: Site): QTensor {
-  const { shape } = x;
+function softmaxRows(site: Site, shape: readonly number[]) {
   const axis = axisOf(site, intOf(site.node, "axis", -1), shape.length);
-  if (intOf(site.node, "opset", 13) >= 13) return softmax(x, { ...y, axis });
-  const rows = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis))];
-  return { ...softmax({ ...x, shape: rows }, y), shape };
+  if (intOf(site.node, "opset", 13) >= 13) return rowsAlong(shape, axis);
+  return { outer: sizeOf(shape.slice(0, axis)), depth: sizeOf(shape.slice(axis)), inner: 1 };
+}
+
+function softmaxRun(call: Call, x: Operand, y: Result, take: Take): Run {
+  const { engine } = call.store;
+  const { outer, depth, inner } = softmaxRows(call, x.shape);
+  const run = softmaxer(engine, x, depth, y, take);
+  return (from, to) => {
+    const rows = exchanged(engine, [outer, depth, inner], from);
+    exchangedTo(engine, [outer, inner, depth], 1, to, (at) => run(rows, at));
+  };
 }
 
 /** An image's channels and spatial axes, wherever its channels are. */
@@ -83,57 +119,70 @@ function imageOf({ node }: Site, { shape }: Known) {
   return { isLast, images, channels, extents: rest, shaped };
 }
 
-function globalMean(x: QTensor, y: ResultParameters, site: Site): QTensor {
-  const { isLast, extents } = imageOf(site, x as Known);
-  const axes = extents.map((_, i) => i + (isLast ? 1 : 2));
-  return reduceMean(x, { ...y, axes, keepDims: true });
-}
-
-function pooledWindows(site: Site, x: Known) {
+function pooledAxes(site: Site, x: Known) {
   const image = imageOf(site, x);
   if (image.extents.length > 2) throw nodeError(site.node, `expected images of one or two axes, got [${x.shape}]`);
-  return { ...image, windows: windowsOf(site, image.extents) };
+  return { ...image, axes: slidingAxes(site, image.extents) };
 }
 
-function averagePool(x: QTensor, y: ResultParameters, call: Call): QTensor {
-  const { isLast, images, channels, extents, windows } = pooledWindows(call, x as Known);
-  const { kernel, strides, dilations, before, after, ceil, output } = windows;
-  const shape = [images, ...lined(extents, 1), channels];
-  const data = isLast ? x.data : exchanged(call, x.data, images, channels, sizeOf(extents));
-  const pooled = averagePool2d(
-    { ...x, shape, data },
-    {
-      ...y,
-      kernel: lined(kernel, 1),
-      strides: lined(strides, 1),
-      dilations: lined(dilations, 1),
-      pads: [...lined(before, 0), ...lined(after, 0)],
-      ceil,
-      countIncludePad: intOf(call.node, "count_include_pad", 0) !== 0,
-    },
+function globalMean(call: Call, x: Operand, y: Result): Run {
+  const { isLast, extents } = imageOf(call, input(call, 0));
+  return averager(
+    call.store.engine,
+    x,
+    extents.map((_, i) => i + (isLast ? 1 : 2)),
+    y,
   );
-  return isLast ? pooled : { ...pooled, data: exchanged(call, pooled.data, images, sizeOf(output), channels) };
+}
+
+function averagePool(call: Call, x: Operand, y: Result, take: Take): Run {
+  const { engine } = call.store;
+  const { isLast, images, channels, axes } = pooledAxes(call, input(call, 0));
+  const [rows, columns] = axes.length === 1 ? [MISSING, axes[0] as Axis] : (axes as [Axis, Axis]);
+  const shape = [images, rows.input, columns.input, channels];
+  const countIncludePad = intOf(call.node, "count_include_pad", 0) !== 0;
+  const pool = meanPooler(engine, { ...x, shape }, [rows, columns], y, { countIncludePad }, take);
+  if (isLast) return pool;
+  return (from, to) => {
+    const last = exchanged(engine, [images, channels, rows.input * columns.input], from);
+    exchangedTo(engine, [images, rows.output * columns.output, channels], 1, to, (at) => pool(last, at));
+  };
 }
 
 /** The axes of a mean: all, where none are named. */
-function meanAxes(site: Site, { shape }: Known): number[] {
+function meanAxes(site: Site, { shape }: { readonly shape: readonly number[] }): number[] {
   const axes = intsOf(site.node, "axes", []).map((axis) => axisOf(site, axis, shape.length));
   return axes.length === 0 ? [...shape.keys()] : axes;
 }
 
-const keepsDims = ({ node }: Site) => intOf(node, "keepdims", 1) !== 0;
-
 const QLinearReduceMean = single(
-  (x, y, site) => reduceMean(x, { ...y, axes: meanAxes(site, x as Known), keepDims: keepsDims(site) }),
+  (call, x, y) => averager(call.store.engine, x, meanAxes(call, x), y),
   (site, x) => {
     const axes = meanAxes(site, x);
     const left = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
-    return keepsDims(site) ? left : left.filter((_, axis) => !axes.includes(axis));
+    return intOf(site.node, "keepdims", 1) !== 0 ? left : left.filter((_, axis) => !axes.includes(axis));
   },
 );
 
+/** What rescales a tensor's codes, if they have to be, and gives a pointer to them. */
+function rescaler({ store: { engine } }: Call, x: Operand, result: Result, take: Take): (at: number) => number {
+  if (isAlike(x, result)) return (at) => at;
+  const map = mapper(
+    engine,
+    x,
+    result,
+    realStep(x, result, () => {}),
+    take,
+  );
+  return (at) => {
+    const to = engine.arena.reserve(x.length);
+    map(at, to);
+    return to;
+  };
+}
+
 /** The tensors of a QLinearConcat: codes, scale and zero each, behind the result's scale and zero. */
-function parts(site: Site): Operand[] {
+function parts(site: Site): Quantized[] {
   const count = site.inputs.length - 2;
   if (count < 3 || count % 3 !== 0) {
     throw nodeError(site.node, `expected 2 inputs and 3 for every tensor, got ${site.inputs.length}`);
@@ -147,7 +196,7 @@ function concatAxis(site: Site): number {
   return axisOf(site, axis, input(site, 2).shape.length);
 }
 
-const QLinearConcat = arrayRow(
+const QLinearConcat = programRow(
   (site) => {
     const tensors = parts(site).map((part) => checkOperand(site, part));
     const axis = concatAxis(site);
@@ -160,16 +209,25 @@ const QLinearConcat = arrayRow(
     }
     return [{ format: resultFormat(site, 0, 1, 2), shape }];
   },
-  (call) => {
-    const tensors = parts(call).map((part) => operandOf(call, part));
-    const y = resultOf(call, 0, 1);
+  (call, y, take) => {
     const axis = concatAxis(call);
-    return () =>
-      concat(
-        tensors.map((tensor) => tensor()),
-        { ...y(), axis },
-      ).data;
+    const result = resultOf(call, y, 0, 1);
+    const row = sizeOf(y.shape.slice(axis));
+    let offset = 0;
+    const copies = parts(call).map((part) => {
+      const operand = codesOf(call, part);
+      const extent = sizeOf(operand.shape.slice(axis));
+      const outer = { extent: sizeOf(operand.shape.slice(0, axis)), from: extent, to: row };
+      const to = y.at + offset;
+      offset += extent;
+      const walk = walkOf([outer, { extent, from: 1, to: 1 }], 1);
+      return { from: input(call, part.codes), rescale: rescaler(call, operand, result, take), walk, to };
+    });
+    return () => {
+      for (const { from, rescale, walk, to } of copies) copyAlong(call.store.engine, walk, rescale(from.at), to);
+    };
   },
+  (i) => i > 1 && i % 3 === 2,
 );
 
 const CHOICE = { a: { codes: 1, scale: 2, zero: 3 }, b: { codes: 4, scale: 5, zero: 6 } } as const;
@@ -183,36 +241,27 @@ function choiceShape(site: Site): number[] {
   throw nodeError(site.node, `expected shapes that broadcast, got ${shapes.map((own) => `[${own}]`).join(" and ")}`);
 }
 
-/** A tensor's codes, broadcast. */
-function broadcast({ shape: own, data }: Tensor, shape: readonly number[]): CodeArray {
-  const all = new (data.constructor as new (length: number) => CodeArray)(sizeOf(shape));
-  expand(all, data as CodeArray, runsOf(own, shape), 0);
-  return all;
-}
-
-const QLinearWhere = arrayRow(
+const QLinearWhere = programRow(
   (site) => [{ format: resultFormat(site, 7, 8, 1), shape: choiceShape(site) }],
-  (call) => {
-    const shape = choiceShape(call);
-    const [a, b, y] = [operandOf(call, CHOICE.a), operandOf(call, CHOICE.b), resultOf(call, 7, 8)];
-    return () => {
-      const condition = broadcast(tensorOf(call, input(call, 0)), shape);
-      const [chosen, other] = [broadcast(requantize(a(), y()), shape), broadcast(requantize(b(), y()), shape)];
-      for (let i = 0; i < condition.length; i++) if (!condition[i]) chosen[i] = other[i] as number;
-      return chosen;
-    };
+  (call, y, take) => {
+    const result = resultOf(call, y, 7, 8);
+    const [a, b] = [CHOICE.a, CHOICE.b].map((at) => {
+      const rescale = rescaler(call, codesOf(call, at), result, take);
+      const from = input(call, at.codes);
+      return (): Place => ({ format: y.format, shape: from.shape, at: rescale(from.at) });
+    }) as [() => Place, () => Place];
+    return () => choose(call, input(call, 0), a(), b(), y);
   },
+  (i) => i === 0 || i === CHOICE.a.codes || i === CHOICE.b.codes,
 );
 
 const ROWS: Readonly<Record<string, Operator>> = {
-  QLinearAdd: pair(add),
-  QLinearMul: pair(mul),
-  QLinearSigmoid: single((x, y) => activate(x, "sigmoid", y)),
-  QLinearLeakyRelu: single((x, y, { node }) =>
-    activate(x, "leaky_relu", { ...y, alpha: floatOf(node, "alpha", 0.01) }),
-  ),
-  QLinearSoftmax: single(softmaxOf, (site, x) => {
-    axisOf(site, intOf(site.node, "axis", -1), x.shape.length);
+  QLinearAdd: pair("add"),
+  QLinearMul: pair("mul"),
+  QLinearSigmoid: mapping("sigmoid"),
+  QLinearLeakyRelu: mapping("leaky_relu", ({ node }) => floatOf(node, "alpha", 0.01)),
+  QLinearSoftmax: single(softmaxRun, (site, x) => {
+    softmaxRows(site, x.shape);
     return x.shape;
   }),
   QLinearGlobalAveragePool: single(globalMean, (site, x) => {
@@ -220,8 +269,8 @@ const ROWS: Readonly<Record<string, Operator>> = {
     return shaped(extents.map(() => 1));
   }),
   QLinearAveragePool: single(averagePool, (site, x) => {
-    const { shaped, windows } = pooledWindows(site, x);
-    return shaped(windows.output);
+    const { shaped, axes } = pooledAxes(site, x);
+    return shaped(axes.map(({ output }) => output));
   }),
   QLinearReduceMean,
   QLinearConcat,

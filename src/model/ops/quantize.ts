@@ -2,15 +2,15 @@
 
 import { nodeError } from "../../check.ts";
 import { type FloatFormat, FORMATS, type FormatName } from "../../formats.ts";
-import { affineParameters, codeRange } from "../../quantizer.ts";
-import { decode, decodeFloats, encode, encodeFloats } from "../../tensor/codec.ts";
+import { affineParameters, type Parameters } from "../../quantizer.ts";
+import { decodeCodes, decodeFloats, encodeFloats, encodeReals } from "../../tensor/codec.ts";
 import { type Chunk, eachChunk, type Grain, grainOf, onePlace, type Scales, writePlace } from "../../tensor/grain.ts";
 import { dequantizeChunk, quantizeChunk, type Step } from "../../tensor/steps.ts";
 import { type CodeFormat, codeBytes, rangeOf } from "../../tensor/tensor.ts";
 import { intOf } from "../attributes.ts";
 import { formatOfType } from "../data-types.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
-import { derived, parametersOf, SCALE_FORMATS } from "../quantized.ts";
+import { parametersOf, programRow, SCALE_FORMATS } from "../quantized.ts";
 import { axisOf, checkFormats, input } from "../site.ts";
 
 /** Formats on the side of the numbers. */
@@ -76,8 +76,8 @@ function precisionOf(site: Site): FloatFormat | undefined {
 /** Scales that values can be divided by. */
 function divisors(call: Call, precision: FloatFormat | undefined): Scales {
   const { scale, zero } = parametersOf(call, { scale: 1, zero: 2 });
-  const name = precision?.name as FormatName;
-  const rounded = precision ? decode(encode(scale, name), name) : scale;
+  const how = { saturate: false, rounding: "even" } as const;
+  const rounded = precision ? decodeCodes(encodeReals(scale, precision, how), precision) : scale;
   const at = rounded.findIndex((each) => !(each > 0 && each < Infinity));
   if (at < 0) return { scale: rounded, zero };
   throw nodeError(call.node, `scale expected positive finite numbers, got ${scale[at]} at index ${at}`);
@@ -95,12 +95,19 @@ function floatsOf(chunk: Chunk, { format, at }: Place): number {
 }
 
 /** Pointer to the code at `start`, a multiple of 8. */
-function codeAt({ at }: Place, codes: CodeFormat, start: number): number {
+function codeAt({ at }: Pick<Place, "at">, codes: CodeFormat, start: number): number {
   return at + start * (codes.bits < 8 ? codes.bits / 8 : codeBytes(codes));
 }
 
 /** Quantizes the values at a place to codes at another. */
-function quantizePlace({ node, store }: Call, x: Place, y: Place, grain: Grain, scales: Scales, step: Step): void {
+function quantizePlace(
+  { node, store }: Call,
+  x: Place,
+  y: Pick<Place, "at">,
+  grain: Grain,
+  scales: Scales,
+  step: Step,
+): void {
   const { codes } = step;
   eachChunk(
     lengthOf(x),
@@ -120,26 +127,24 @@ function quantizePlace({ node, store }: Call, x: Place, y: Place, grain: Grain, 
   );
 }
 
-const QuantizeLinear: Operator = {
-  infer(site) {
+const QuantizeLinear = programRow(
+  (site) => {
     checkFormats(site, 0, [...NUMBERS, "int32"]);
     grainFor(site);
     precisionOf(site);
     return [{ format: codesFormat(site), shape: input(site, 0).shape }];
   },
-  compile(call) {
+  (call, y) => {
     const x = input(call, 0);
-    const [y] = call.outputs;
-    if (!y) return () => {};
     const grain = grainFor(call);
     const precision = precisionOf(call);
     const codes = FORMATS.get(y.format) as CodeFormat;
     const saturate = intOf(call.node, "saturate", 1) !== 0;
     const step: Step = { codes, range: rangeOf(codes), precision, saturate };
-    const scales = derived(call, [1, 2], () => divisors(call, precision));
-    return () => quantizePlace(call, x, y, grain, scales(), step);
+    const scales = divisors(call, precision);
+    return () => quantizePlace(call, x, y, grain, scales, step);
   },
-};
+);
 
 /** Dequantizes the codes at a place to numbers at another. */
 function dequantizePlace({ store }: Call, x: Place, y: Place, grain: Grain, scales: Scales): void {
@@ -171,23 +176,19 @@ function numbersFormat(site: Site): FormatName {
   throw nodeError(site.node, `"output_dtype" expected the type of the result where scales are ${format}, got none`);
 }
 
-const DequantizeLinear: Operator = {
-  infer(site) {
+const DequantizeLinear = programRow(
+  (site) => {
     checkFormats(site, 0, DEQUANTIZED);
     const { format, shape } = input(site, 0);
     checkFormats(site, 2, [format]);
     grainFor(site);
     return [{ format: numbersFormat(site), shape }];
   },
-  compile(call) {
-    const x = input(call, 0);
-    const [y] = call.outputs;
-    if (!y) return () => {};
-    const grain = grainFor(call);
-    const scales = derived(call, [1, 2], () => parametersOf(call, { scale: 1, zero: 2 }));
-    return () => dequantizePlace(call, x, y, grain, scales());
+  (call, y) => {
+    const [x, grain, scales] = [input(call, 0), grainFor(call), parametersOf(call, { scale: 1, zero: 2 })];
+    return () => dequantizePlace(call, x, y, grain, scales);
   },
-};
+);
 
 /** The least and the largest finite value at a place; 0 and 0 where there is none. */
 function extremesOf({ store }: Call, x: Place): [lo: number, hi: number] {
@@ -200,6 +201,15 @@ function extremesOf({ store }: Call, x: Place): [lo: number, hi: number] {
 }
 
 const UINT8 = FORMATS.get("uint8") as CodeFormat;
+
+/** Quantizes the finite range of float32 values to uint8 at `to`. */
+export function quantizeDynamically(call: Call, x: Place, to: number): Parameters {
+  const step: Step = { codes: UINT8, range: rangeOf(UINT8) };
+  const parameters = affineParameters(...extremesOf(call, x), step.range, false);
+  const scales = { scale: Float32Array.of(parameters.scale), zero: Int32Array.of(parameters.zero) };
+  quantizePlace(call, x, { at: to }, grainOf(x.shape), scales, step);
+  return parameters;
+}
 
 const DynamicQuantizeLinear: Operator = {
   infer(site): Known[] {
@@ -215,12 +225,9 @@ const DynamicQuantizeLinear: Operator = {
     const x = input(call, 0);
     const [y, scaleAt, zeroAt] = call.outputs;
     const { arena } = call.store.engine;
-    const step: Step = { codes: UINT8, range: codeRange(8, false, false) };
     return () => {
-      const { scale, zero } = affineParameters(...extremesOf(call, x), step.range, false);
-      const scales = { scale: Float32Array.of(scale), zero: Int32Array.of(zero) };
-      if (y) quantizePlace(call, x, y, grainOf(x.shape), scales, step);
-      if (scaleAt) arena.write(scaleAt.at, scales.scale);
+      const { scale, zero } = quantizeDynamically(call, x, y?.at ?? arena.reserve(lengthOf(x)));
+      if (scaleAt) arena.write(scaleAt.at, Float32Array.of(scale));
       if (zeroAt) arena.write(zeroAt.at, Uint8Array.of(zero));
     };
   },

@@ -261,11 +261,11 @@ const sentences: Sentence[] = [
   ],
   [
     () => one("ConvInteger", [image, kernel], { group: 2n, strides: [0n, 1n] }),
-    `${node("ConvInteger")}"strides" expected 2 integers of 1..2147483647, got [0,1]`,
+    `${node("ConvInteger")}"strides" expected 2 integers of 1..2147483647, got [0, 1]`,
   ],
   [
     () => one("ConvInteger", [image, kernel], { group: 2n, dilations: [3n, 1n] }),
-    `${node("ConvInteger")}expected a kernel of at most 5, got one of 7`,
+    `${node("ConvInteger")}expected a kernel of at most 5, the padded image's extent, got one of 7`,
   ],
   [
     () => one("MatMulInteger", [codes("uint8", [2, 3], some(6, 0, 9)), codes("int8", [2, 2], some(4, 0, 9))]),
@@ -298,7 +298,7 @@ const sentences: Sentence[] = [
   ],
   [
     () => one("QLinearSigmoid", [codes("uint8", [1], [1]), scalar(-1), undefined, scalar(1)], {}, MICROSOFT),
-    `${node("QLinearSigmoid")}"x.scale" expected positive finite float32 numbers, got -1 at index 0`,
+    `${node("QLinearSigmoid")}"scale" expected positive finite float32 numbers, got -1 at index 0`,
   ],
 ];
 
