@@ -2,8 +2,13 @@
 
 import { floats } from "./data.mjs";
 
+function attributeOf(value) {
+  if (Array.isArray(value)) return { kind: "ints", value };
+  return { kind: { bigint: "int", number: "float", string: "string" }[typeof value], value };
+}
+
 /** Nodes and constants as they are added; values are named after the nodes that give them. */
-class Builder {
+export class Builder {
   nodes = [];
   constants = new Map();
 
@@ -13,14 +18,43 @@ class Builder {
     return name;
   }
 
-  /** Adds a node; attributes are integers (bigints) or lists of them. */
+  /** Adds a node; attributes are integers (bigints), lists of them, floats (numbers) or strings. */
   node(op, inputs, attributes = {}) {
+    return this.nodeOf(op, inputs, attributes, 1)[0];
+  }
+
+  /** Adds a node of several outputs. */
+  nodeOf(op, inputs, attributes, count) {
     const name = `${op.toLowerCase()}${this.nodes.length}`;
-    const entries = Object.entries(attributes).map(([key, value]) => {
-      return [key, Array.isArray(value) ? { kind: "ints", value } : { kind: "int", value }];
-    });
-    this.nodes.push({ name, op, domain: "", inputs, outputs: [name], attributes: new Map(entries) });
+    const outputs = Array.from({ length: count }, (_, i) => (i === 0 ? name : `${name}.${i}`));
+    const entries = Object.entries(attributes).map(([key, value]) => [key, attributeOf(value)]);
+    this.nodes.push({ name, op, domain: "", inputs, outputs, attributes: new Map(entries) });
+    return outputs;
+  }
+
+  /** A list of integers. */
+  integers(...values) {
+    const name = `i${this.constants.size}`;
+    this.constants.set(name, { format: "int64", shape: [values.length], data: BigInt64Array.from(values, BigInt) });
     return name;
+  }
+
+  /** An integer. */
+  integer(value) {
+    const name = `i${this.constants.size}`;
+    this.constants.set(name, { format: "int64", shape: [], data: BigInt64Array.of(BigInt(value)) });
+    return name;
+  }
+
+  scalar(value) {
+    return this.constant(`s${this.constants.size}`, [], Float32Array.of(value));
+  }
+
+  /** The model, from its inputs to values of float32. */
+  model(name, opset, inputs, outputs) {
+    const { nodes, constants } = this;
+    const graph = { name, nodes, inputs, outputs, values: [], constants };
+    return { ir: 8, opsets: new Map([["", opset]]), metadata: new Map(), graph };
   }
 
   /** Random weights that keep the size of values: normal, divided by the root of how many an output meets. */
@@ -42,7 +76,7 @@ class Builder {
 }
 
 /** A convolution with its bias, padded so that only its stride makes the image smaller. */
-function convolution(builder, x, { channels, outputs, kernel, stride = 1, groups = 1 }) {
+export function convolution(builder, x, { channels, outputs, kernel, stride = 1, groups = 1 }) {
   const pad = BigInt((kernel - 1) / 2);
   const inputs = [x, builder.weight([outputs, channels / groups, kernel, kernel]), builder.bias(outputs)];
   const [extent, step] = [BigInt(kernel), BigInt(stride)];
@@ -53,6 +87,9 @@ function convolution(builder, x, { channels, outputs, kernel, stride = 1, groups
     group: BigInt(groups),
   });
 }
+
+/** An extent as a list of one. */
+export const listedExtent = (b, x, axis) => b.node("Gather", [b.node("Shape", [x]), b.integers(axis)], { axis: 0n });
 
 /** Blocks of MobileNetV2: how much wider inside, outputs, how many, stride of the first. */
 const MOBILENET_V2 = [
@@ -85,17 +122,6 @@ export function mobileNetV2() {
   x = clipped(x, { channels, outputs: 1280, kernel: 1 });
   x = builder.node("Flatten", [builder.node("GlobalAveragePool", [x])]);
   const y = builder.node("Gemm", [x, builder.weight([1000, 1280]), builder.bias(1000)], { transB: 1n });
-  return {
-    ir: 8,
-    opsets: new Map([["", 13]]),
-    metadata: new Map(),
-    graph: {
-      name: "mobilenet-v2",
-      nodes: builder.nodes,
-      inputs: [{ name: "x", format: "float32", shape: [1, 3, 224, 224] }],
-      outputs: [{ name: y, format: "float32", shape: [1, 1000] }],
-      values: [],
-      constants: builder.constants,
-    },
-  };
+  const image = { name: "x", format: "float32", shape: [1, 3, 224, 224] };
+  return builder.model("mobilenet-v2", 13, [image], [{ name: y, format: "float32", shape: [1, 1000] }]);
 }

@@ -27,7 +27,8 @@ to are whatever is fed, the same for the same name. Outputs are copies.
 - Floats are computed in float32; float16, bfloat16 and float64 are converted where an operator takes them and gives them. Sums have one
   order: results are the same bytes in every host and tier.
 - Quantized operators are computed in integers. int64, bool and all other formats of [formats.md](formats.md) go in and out.
-- Operators with subgraphs (If, Loop, Scan), sequences, text, and functions that a model defines for itself are kept in the file, not run. All
+- An If whose condition does not follow from shapes and constants is planned anew for each value of the inputs that it depends on.
+- Operators with other subgraphs (Loop, Scan), sequences, text, and functions that a model defines for itself are kept in the file, not run. All
   operators that octavo cannot run are named in one error, and by \`inspect\`.
 
 ## Operators

@@ -1,5 +1,7 @@
 // Rows that compute in another format than some of their values have: inputs are converted before, outputs behind.
 
+import type { Tensor } from "../tensor/tensor.ts";
+import { aligned } from "../wasm/heap.ts";
 import { constantPlace, readPlace } from "./evaluate.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place } from "./operator.ts";
 
@@ -16,16 +18,15 @@ export interface Inner {
   write(call: Call, from: Place, to: Place): void;
 }
 
-/** The place that the row is given for another; a constant is converted here, once. */
-function innerPlace(call: Call, inner: Inner, place: Place): Place {
+/** A constant converted, once. */
+function innerConstant(call: Call, inner: Inner, known: Known, value: Tensor): Place {
   const { store } = call;
+  const { arena } = store.engine;
   const { format } = inner;
-  const { shape, value } = place;
-  const bytes = lengthOf(place) * inner.bytes;
-  if (!value) return { format, shape, at: store.keep(bytes) };
+  const { shape } = known;
   const constant = store.once(value, format, () => {
-    const to = { format, shape, at: store.engine.arena.reserve(bytes) };
-    inner.read(call, place, to);
+    const to = { format, shape, at: arena.reserve(lengthOf(known) * inner.bytes) };
+    inner.read(call, { ...known, at: arena.copy(value.data) }, to);
     return readPlace(store, to);
   });
   return constantPlace(store, { format, shape }, constant);
@@ -33,14 +34,26 @@ function innerPlace(call: Call, inner: Inner, place: Place): Place {
 
 /** The row, with what `inner` says converted. */
 export function converted(operator: Operator, inner: Inner): Operator {
+  const bytesOf = (known: Known) => aligned(lengthOf(known) * inner.bytes);
+  const isConverted = (known: Known | undefined): known is Known => known !== undefined && inner.has(known);
   return {
     ...operator,
+    scratch(site, outputs) {
+      const values = [...site.inputs.filter((each) => !each?.value), ...outputs].filter(isConverted);
+      return values.reduce((sum, each) => sum + bytesOf(each), operator.scratch?.(site, outputs) ?? 0);
+    },
     compile(call) {
-      const placeOf = (place: Place | undefined) =>
-        place && inner.has(place) ? innerPlace(call, inner, place) : place;
+      let at = call.scratch;
+      const placeOf = (place: Place | undefined): Place | undefined => {
+        if (!place || !isConverted(place)) return place;
+        if (place.value) return innerConstant(call, inner, place, place.value);
+        const made = { format: inner.format, shape: place.shape, at };
+        at += bytesOf(place);
+        return made;
+      };
       const inputs = call.inputs.map(placeOf);
       const outputs = call.outputs.map(placeOf);
-      const run = operator.compile({ ...call, inputs, outputs });
+      const run = operator.compile({ ...call, inputs, outputs, scratch: at });
       const before = call.inputs.flatMap((from, i) =>
         from && !from.value && inputs[i] !== from ? [{ from, to: inputs[i] as Place }] : [],
       );

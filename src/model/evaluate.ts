@@ -24,7 +24,8 @@ export function evaluate(operator: Operator, site: Site): Tensor[] {
   try {
     const inputs = site.inputs.map((known) => known && constantPlace(store, known, known.value as Tensor));
     const outputs = operator.infer(site).map((known) => ({ ...known, at: store.keep(bytesOf(known)) }));
-    store.engine.arena.scope(() => operator.compile({ ...site, inputs, outputs, store })());
+    const scratch = store.keep(operator.scratch?.(site, outputs) ?? 0);
+    store.engine.arena.scope(() => operator.compile({ ...site, inputs, outputs, scratch, store })());
     // an alias is told its input's data
     const places = operator.alias ? [{ ...outputs[0], at: inputs[0]?.at } as Place, ...outputs.slice(1)] : outputs;
     return places.map((place) => readPlace(store, place));

@@ -106,6 +106,12 @@ export function constantOf(graph: Graph, name: string): Constant | undefined {
   return constant && "data" in constant ? constant : undefined;
 }
 
+/** The constants of a graph, those of its nodes' subgraphs included. */
+export function allConstants(graph: Graph): (Constant | OpaqueConstant)[] {
+  const inside = graph.nodes.flatMap(({ attributes }) => [...attributes.values()].flatMap(graphsOf));
+  return [...graph.constants.values(), ...inside.flatMap(allConstants)];
+}
+
 /** The inputs that have to be fed: those that are no constants. */
 export function feedsOf(graph: Graph): readonly Value[] {
   return graph.inputs.filter(({ name }) => !graph.constants.has(name));

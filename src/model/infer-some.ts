@@ -1,10 +1,9 @@
 // What is known of the values of a model that octavo cannot run, or not with what is known of its inputs.
 
 import { ModelError } from "../check.ts";
-import { inOrder, type Model, type Node } from "./graph.ts";
-import { begin, step, type Walk } from "./infer.ts";
+import { inOrder, type Model, type Node, takenBy } from "./graph.ts";
+import { begin, step, unsupportedIn, type Walk } from "./infer.ts";
 import type { Known } from "./operator.ts";
-import { operatorOf } from "./ops/index.ts";
 
 /** Infers a node's outputs; says why where they cannot be inferred though the inputs are known. */
 function attempt(walk: Walk, node: Node): string | undefined {
@@ -18,9 +17,9 @@ function attempt(walk: Walk, node: Node): string | undefined {
   }
 }
 
-/** Whether octavo has a row for a node, and its inputs are known. */
+/** Whether octavo can run a node, and what it takes is known. */
 function isReady({ known }: Walk, node: Node): boolean {
-  return operatorOf(node) !== undefined && node.inputs.every((name) => name === "" || known.has(name));
+  return unsupportedIn(node).length === 0 && takenBy(node).every((name) => known.has(name));
 }
 
 /**

@@ -3,8 +3,10 @@
 
 import { modelError, nodeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
+import { nodesInside } from "./branch.ts";
 import { evaluate } from "./evaluate.ts";
-import { constantOf, type Extent, inOrder, type Model, type Node, type Value, versionOf } from "./graph.ts";
+import { EXPANSIONS, type Expansion } from "./expand.ts";
+import { type Extent, type Graph, inOrder, type Model, type Node, type Value, versionOf } from "./graph.ts";
 import type { Known, Operator, Site } from "./operator.ts";
 import { operatorName, operatorOf } from "./ops/index.ts";
 
@@ -25,11 +27,16 @@ export interface Inference {
   readonly wanted: ReadonlySet<string>;
 }
 
+/** What octavo cannot run of a node: itself, or what it stands for. */
+export function unsupportedIn(node: Node): Node[] {
+  if (EXPANSIONS.has(operatorName(node))) return nodesInside(node).flatMap(unsupportedIn);
+  return operatorOf(node) ? [] : [node];
+}
+
 /** Operators of a model that octavo cannot run, with their nodes: a line each, the domain in front where it is not ONNX's. */
 export function unsupported(model: Model): Map<string, Node[]> {
   const found = new Map<string, Node[]>();
-  for (const node of model.graph.nodes) {
-    if (operatorOf(node)) continue;
+  for (const node of model.graph.nodes.flatMap(unsupportedIn)) {
     const name = operatorName(node);
     found.set(name, [...(found.get(name) ?? []), node]);
   }
@@ -66,14 +73,30 @@ function siteOf({ model, known }: Walk, node: Node): Site {
 }
 
 /** Inputs whose values the operator wants and nobody knows yet. */
-function missingValues({ values = [] }: Operator, { node, inputs }: Site): string[] {
+function missingValues({ values = [] }: Operator | Expansion, { node, inputs }: Site): string[] {
   return values.filter((i) => inputs[i] && !inputs[i].value).map((i) => node.inputs[i] as string);
 }
 
 const isKnown = ({ inputs }: Site) => inputs.every((input) => input === undefined || input.value !== undefined);
 
+/** Infers the outputs of the nodes that a node stands for, as {@link step}. */
+function stepInside(walk: Walk, node: Node, expansion: Expansion): string[] {
+  const site = siteOf(walk, node);
+  const unknown = missingValues(expansion, site);
+  if (unknown.length > 0) return unknown;
+  const { nodes, constants } = expansion.expand(site);
+  learnConstants(walk.known, constants);
+  for (const each of nodes) {
+    const missing = step(walk, each);
+    if (missing.length > 0) return missing;
+  }
+  return [];
+}
+
 /** Infers a node's outputs; gives the names of the inputs that have to be known first. */
 export function step(walk: Walk, node: Node): string[] {
+  const expansion = EXPANSIONS.get(operatorName(node));
+  if (expansion) return stepInside(walk, node, expansion);
   const operator = operatorOf(node) as Operator;
   const site = siteOf(walk, node);
   const missing = missingValues(operator, site);
@@ -95,13 +118,16 @@ export function step(walk: Walk, node: Node): string[] {
   return [];
 }
 
+function learnConstants(known: Map<string, Known>, constants: Graph["constants"]): void {
+  for (const [name, value] of constants) {
+    if ("data" in value) known.set(name, { format: value.format, shape: value.shape, value });
+  }
+}
+
 /** A walk that has not begun: constants and feeds are known. */
 export function begin(model: Model, feeds: ReadonlyMap<string, Known>): Walk {
   const known = new Map<string, Known>();
-  for (const name of model.graph.constants.keys()) {
-    const value = constantOf(model.graph, name);
-    if (value) known.set(name, { format: value.format, shape: value.shape, value });
-  }
+  learnConstants(known, model.graph.constants);
   for (const [name, each] of feeds) known.set(name, each);
   const sources: Sources = new Map(Array.from(feeds.keys(), (name) => [name, new Set([name])]));
   return { model, known, sources, steps: [] };

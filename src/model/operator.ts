@@ -32,6 +32,8 @@ export interface Place extends Known {
 export interface Call extends Site<Place> {
   /** undefined: nobody asks for it. */
   readonly outputs: readonly (Place | undefined)[];
+  /** Pointer to the bytes that the row asks for with `scratch`. */
+  readonly scratch: number;
   readonly store: Store;
 }
 
@@ -41,6 +43,8 @@ export interface Operator {
   readonly values?: readonly number[];
   /** Whether the first output is the first input's data with another shape: they share their place. */
   readonly alias?: boolean;
+  /** Bytes that the node needs while it runs, in a place that stays, beside its inputs and outputs. */
+  scratch?(site: Site, outputs: readonly (Known | undefined)[]): number;
   /**
    * Formats and shapes of the outputs, as many as the node may have.
    * @throws ModelError where inputs or attributes do not fit
@@ -48,6 +52,15 @@ export interface Operator {
   infer(site: Site): Known[];
   /** Prepares what can be before the inputs are there (packs constants); returns what computes the outputs from them. */
   compile(call: Call): () => void;
+}
+
+/** A row whose nodes are computed as another row has it, chosen by node and formats. */
+export function choosing(row: Operator, choose: (site: Site) => Operator): Operator {
+  return {
+    ...row,
+    scratch: (site, outputs) => choose(site).scratch?.(site, outputs) ?? 0,
+    compile: (call) => choose(call).compile(call),
+  };
 }
 
 /** How many values there are. */

@@ -18,6 +18,8 @@ interface Parts {
 /** A form that nodes may have, and the one operator that does the same. */
 interface Fusion {
   readonly op: string;
+  /** Default: ONNX's own. */
+  readonly domain?: string;
   /** The first version of the operator set that has the operator. */
   readonly since: number;
   readonly pattern: Pattern;
@@ -130,6 +132,8 @@ const withScalars =
     attributes: of((name) => scalars.get(name) as number),
   });
 
+const SILU = { op: "QuickGelu", domain: "com.microsoft", since: 6 };
+
 const FUSIONS: readonly Fusion[] = [
   { op: "Clip", since: 6, pattern: min(either(max("x", scalar("low")), relu("x")), scalar("high")), make: clamped },
   {
@@ -175,6 +179,13 @@ const FUSIONS: readonly Fusion[] = [
     pattern: mul("x", sigmoid(mul("x", scalar("alpha")))),
     make: withScalars((get) => ({ alpha: get("alpha") })),
   },
+  // below 24 a Swish has another name; raising a model so far would be too much for it
+  { ...SILU, pattern: mul("x", sigmoid("x")), make: withAttributes({ alpha: 1 }) },
+  {
+    ...SILU,
+    pattern: mul("x", sigmoid(mul("x", scalar("alpha")))),
+    make: withScalars((get) => ({ alpha: get("alpha") })),
+  },
   { op: "Gelu", since: 20, pattern: half(erf(over("x", Math.SQRT2))) },
   { op: "Gelu", since: 20, pattern: half(TANH_OF_X), make: withAttributes({ approximate: "tanh" }) },
   { op: "LayerNormalization", since: 17, pattern: mul(normalized(CENTERED), constant("scale")), make: scaledNorm },
@@ -195,11 +206,12 @@ function fits(edit: Edit, { values, rank }: Match): boolean {
 /** Puts the nodes that end in this one together, if they have one of the forms. */
 function fuse(edit: Edit, node: Node): void {
   const version = edit.version(node);
-  for (const { op, since, pattern, make = withAttributes({}) } of FUSIONS) {
+  for (const { op, domain = "", since, pattern, make = withAttributes({}) } of FUSIONS) {
     const found = since <= Math.max(version, MOST_RAISED) ? match(edit, node, pattern) : undefined;
     const parts = found && fits(edit, found) ? make(found, edit, node) : undefined;
     if (!parts) continue;
-    const made = makeNode(op, parts.inputs, node.outputs, roundAll(parts.attributes));
+    const made = makeNode(op, parts.inputs, node.outputs, roundAll(parts.attributes), domain);
+    if (domain !== "") edit.useDomain(domain, 1);
     edit.replace(node, { ...made, name: node.name });
     return;
   }

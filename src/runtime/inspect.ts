@@ -3,12 +3,13 @@
 import { checkOptions, checkShape, ModelError, rangeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { decode } from "../io/wire.ts";
+import { checkModel } from "../model/check-model.ts";
 import { foldConstants } from "../model/fold-constants.ts";
 import {
-  type Attribute,
   type Constant,
   type Extent,
   feedsOf,
+  graphsOf,
   type Model,
   type Node,
   type OpaqueConstant,
@@ -142,10 +143,15 @@ function weigh(constants: readonly (Constant | OpaqueConstant)[]) {
   return { parameters, bytes };
 }
 
-/** Tensors among a node's attributes. */
+/** Tensors among a node's attributes, those of its subgraphs included. */
 function attributeConstants({ attributes }: Node): (Constant | OpaqueConstant)[] {
-  const tensors = (attribute: Attribute) => (attribute.kind === "tensor" ? [attribute.value] : []);
-  return [...attributes.values()].flatMap(tensors);
+  return [...attributes.values()].flatMap((attribute) => {
+    if (attribute.kind === "tensor") return [attribute.value];
+    return graphsOf(attribute).flatMap(({ constants, nodes }) => [
+      ...constants.values(),
+      ...nodes.flatMap(attributeConstants),
+    ]);
+  });
 }
 
 function counts(names: readonly string[]): Record<string, number> {
@@ -188,6 +194,7 @@ const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
  * @throws RangeError for a shape that the model does not allow
  */
 export function inspect(model: Model, shapes?: Shapes): Inspection {
+  checkModel(model);
   const { graph } = model;
   const feeds = feedsOf(graph);
   const names = feeds.map(({ name }) => name);

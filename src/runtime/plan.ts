@@ -22,10 +22,16 @@ class Lives {
   readonly spans: { bytes: number; first: number; last: number }[] = [];
   /** Which span a value has; aliases share one. */
   readonly of = new Map<string, number>();
+  /** Which span is a step's scratch. */
+  readonly scratches = new Map<Step, number>();
 
   begin(name: string, known: Known, step: number): void {
-    this.of.set(name, this.spans.length);
-    this.spans.push({ bytes: bytesOf(known), first: step, last: step });
+    this.of.set(name, this.take(bytesOf(known), step));
+  }
+
+  /** A span that is needed in a step; its number. */
+  take(bytes: number, step: number): number {
+    return this.spans.push({ bytes, first: step, last: step }) - 1;
   }
 
   share(name: string, other: string): void {
@@ -44,8 +50,11 @@ function livesOf(model: Model, { known, steps }: Inference): Lives {
     const input = known.get(name);
     if (input && !input.value) lives.begin(name, input, -1);
   }
-  steps.forEach(({ operator, site, outputs }, step) => {
+  steps.forEach((each, step) => {
+    const { operator, site, outputs } = each;
     const { node } = site;
+    const bytes = operator.scratch?.(site, outputs) ?? 0;
+    if (bytes > 0) lives.scratches.set(each, lives.take(bytes, step));
     for (const name of node.inputs) lives.use(name, step);
     outputs.forEach((output, i) => {
       const name = node.outputs[i] as string;
@@ -70,13 +79,15 @@ function placesOf({ known }: Inference, lives: Lives, store: Store, at: number, 
   return places;
 }
 
-function compile({ operator, site, outputs }: Step, places: ReadonlyMap<string, Place>, store: Store): () => void {
+function compile(step: Step, places: ReadonlyMap<string, Place>, store: Store, scratch: number): () => void {
+  const { operator, site, outputs } = step;
   const { node } = site;
   const placeOf = (name: string) => (name === "" ? undefined : places.get(name));
   return operator.compile({
     ...site,
     inputs: node.inputs.map(placeOf),
     outputs: outputs.map((output, i) => output && placeOf(node.outputs[i] as string)),
+    scratch,
     store,
   });
 }
@@ -89,11 +100,12 @@ export function plan(model: Model, inference: Inference, constants: Store): Plan
   const { offsets, bytes } = layOut(lives.spans as Span[]);
   const at = heap.take(bytes);
   const places = placesOf(inference, lives, store, at, offsets);
+  const scratchOf = (step: Step) => at + (offsets[lives.scratches.get(step) ?? -1] ?? 0);
   const runs = compileAll();
 
   function compileAll(): (() => void)[] {
     try {
-      return inference.steps.map((step) => arena.scope(() => compile(step, places, store)));
+      return inference.steps.map((step) => arena.scope(() => compile(step, places, store, scratchOf(step))));
     } catch (error) {
       dispose();
       throw error;

@@ -9,6 +9,9 @@ import * as ort from "onnxruntime-node";
 import { uniformFrom } from "../../bench/data.mjs";
 import { readOnnx, writeOnnx } from "../../src/io/onnx.ts";
 import { raiseOpset } from "../../src/io/opset.ts";
+import { optimize } from "../../src/passes/optimize.ts";
+import { run as runModel } from "../../src/runtime/run.ts";
+import { ARCHITECTURES, feedsOf } from "../architectures.mjs";
 import { archive, tensorFile } from "../conformance/archive.ts";
 import { classFaults } from "./classes.mjs";
 import { FORMS } from "./forms.mjs";
@@ -28,6 +31,9 @@ const NOT_THERE = "Could not find an implementation for";
 
 /** Differences that another order of the same operations may make. */
 const CLOSE = { rtol: 1e-5, atol: 1e-6 };
+
+/** What octavo's outputs may differ by from onnxruntime's, in parts of the largest. */
+const NEAR = 2e-5;
 
 /** A model's outputs, { data, shape } each. */
 async function run(bytes, feeds) {
@@ -91,18 +97,6 @@ function* conformance() {
   }
 }
 
-/** Random values for the inputs of a model; a dynamic extent is 2. */
-function feedsOf({ graph }, uniform) {
-  const inputs = graph.inputs.filter(({ name }) => !graph.constants.has(name));
-  return Object.fromEntries(
-    inputs.map(({ name, shape, format }) => {
-      const extents = shape.map((extent) => (typeof extent === "number" ? extent : 2));
-      const length = extents.reduce((a, b) => a * b, 1);
-      return [name, { format, shape: extents, data: Float32Array.from({ length }, () => 2 * uniform() - 1) }];
-    }),
-  );
-}
-
 /** Names and bytes of networks, those of the conformance data included. */
 function networkFiles() {
   const folder = join(SHARED, "models");
@@ -128,6 +122,32 @@ async function* forms() {
   }
 }
 
+/** Whether two lists of numbers are the same but for a part of their largest. */
+function isNear({ data, shape }, wanted) {
+  const numbers = Array.from(wanted.data, Number);
+  const most = numbers.reduce((largest, each) => Math.max(largest, Math.abs(each)), 0);
+  const near = (value, i) => Math.abs(Number(value) - numbers[i]) <= NEAR * most;
+  return shape.join() === wanted.shape.join() && Array.from(data).every(near);
+}
+
+/** Architectures as exporters write them; octavo gives what onnxruntime does, before and after its passes. */
+async function* architectures() {
+  const uniform = uniformFrom(7);
+  for (const { name, make, extents } of ARCHITECTURES) {
+    const model = make();
+    const feeds = feedsOf(model, uniform, extents);
+    const wanted = await run(writeOnnx(model), feeds);
+    const faults = [model, optimize(model)].flatMap((each, i) => {
+      const outputs = Object.values(runModel(each, feeds));
+      const isSame = wanted.every((output, at) => isNear(outputs[at], output));
+      return isSame ? [] : [`octavo gives something else for ${name}${i === 0 ? "" : ", optimized"}`];
+    });
+    const theirs = await run(writeOnnx(optimize(model)), feeds);
+    if (!wanted.every((output, at) => isNear(theirs[at], output))) faults.push(`${name} is another when optimized`);
+    yield { name, faults };
+  }
+}
+
 /** Runs every case; prints what is wrong. */
 async function checkAll() {
   let [passed, failed] = [0, 0];
@@ -138,6 +158,11 @@ async function checkAll() {
       if (faults.length > 0) failed++;
       else passed++;
     }
+  }
+  for await (const { faults } of architectures()) {
+    for (const fault of faults) console.log(fault);
+    if (faults.length > 0) failed++;
+    else passed++;
   }
   const { faults, told } = await classFaults();
   for (const sentence of told) console.log(`told: ${sentence}`);

@@ -37,6 +37,16 @@ const sums = (...shape) => ({
 const quantizer = (scale, zero) => [scalar(scale), code(zero)];
 
 const IMAGE = f(2, 6, 9, 7);
+
+/** A subgraph of one node on a constant. */
+const branch = (op) => ({
+  name: op,
+  nodes: [{ name: "", op, domain: "", inputs: ["w"], outputs: ["v"], attributes: new Map() }],
+  inputs: [],
+  outputs: [{ name: "v" }],
+  values: [],
+  constants: new Map([["w", f(35)]]),
+});
 const MICROSOFT = "com.microsoft:";
 
 /** An operator of a number of inputs on the same floats. */
@@ -71,6 +81,8 @@ const NODES = [
   ...each("And Or Xor", [bools(3, 5), bools(5)]),
   ["Not", [bools(7)]],
   ["Where", [bools(3, 5), f(3, 5), f(5)]],
+  ["Einsum", [f(2, 3, 5), f(2, 4, 5)], { equation: "bik,bjk->jbi" }],
+  ["If", [bools()], { then_branch: branch("Exp"), else_branch: branch("Erf") }],
   ...[
     "ReduceL1",
     "ReduceL2",
@@ -222,7 +234,8 @@ const NODES = [
 function attributeOf(value) {
   if (typeof value === "bigint") return { kind: "int", value };
   if (typeof value === "number") return { kind: "float", value };
-  return Array.isArray(value) ? { kind: "ints", value } : { kind: "string", value };
+  if (Array.isArray(value)) return { kind: "ints", value };
+  return typeof value === "string" ? { kind: "string", value } : { kind: "graph", value };
 }
 
 /** A model of one node; the inputs from `fed` on are constants. */

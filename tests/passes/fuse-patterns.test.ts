@@ -100,6 +100,8 @@ const FUSED: readonly [string, (f: Formula) => string, number?][] = [
   ["Mish", (f) => f.take("Mul", f.take("Tanh", f.take("Log", f.take("Add", 1, f.take("Exp", "x")))), "x")],
   ["Swish", (f) => f.take("Mul", "x", f.take("Sigmoid", "x")), 24],
   ["Swish", (f) => f.take("Mul", "x", f.take("Sigmoid", f.take("Mul", "x", 1.702))), 24],
+  ["QuickGelu", (f) => f.take("Mul", "x", f.take("Sigmoid", "x"))],
+  ["QuickGelu", (f) => f.take("Mul", f.take("Sigmoid", f.take("Mul", 1.702, "x")), "x"), 9],
   ["Gelu", (f) => f.take("Mul", f.take("Mul", "x", plus1(f, erf(f))), 0.5)],
   ["Gelu", (f) => f.take("Mul", f.take("Mul", "x", 0.5), plus1(f, erf(f)))],
   ["Gelu", (f) => f.take("Mul", "x", f.take("Mul", 0.5, plus1(f, erf(f)))), 13],
@@ -162,7 +164,6 @@ for (const [op, formula, opset = 22] of FUSED) {
 }
 
 const KEPT: readonly [string, (f: Formula) => string, number?][] = [
-  ["Swish before opset 24", (f) => f.take("Mul", "x", f.take("Sigmoid", "x"))],
   [
     "RMS norm before opset 23",
     (f) => {

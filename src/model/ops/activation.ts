@@ -6,7 +6,7 @@ import { floatOf, intOf, stringOf } from "../attributes.ts";
 import { combiner, type FunctionName, mapFloats } from "../float.ts";
 import { inFloat32 } from "../float-row.ts";
 import { type Exact, exactOf, FLOATS, INTEGERS, leastOf, mostOf, viewsOf } from "../integers.ts";
-import { type Call, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
+import { type Call, choosing, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { checkFormats, input } from "../site.ts";
 
 /** The numbers of a node's function. */
@@ -147,7 +147,7 @@ function testing(formats: readonly FormatName[], testOf: (site: Site) => (value:
     },
   };
   const converted = inFloat32(row);
-  return { ...row, compile: (call) => (input(call, 0).format === "float64" ? row : converted).compile(call) };
+  return choosing(row, (site) => (input(site, 0).format === "float64" ? row : converted));
 }
 
 function infinityTest({ node }: Site): (value: number) => boolean {

@@ -17,7 +17,7 @@ import {
   INTEGERS,
   viewsOf,
 } from "../integers.ts";
-import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
+import { type Call, choosing, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { checkFormats, input } from "../site.ts";
 
 /** An operation on two values: the kernel's for floats, functions for the rest. */
@@ -170,7 +170,7 @@ function pairing(operationOf: (site: Site) => Operation): Operator {
 /** The row, with float16 and bfloat16 computed in float32. */
 function keepingDoubles(row: Operator): Operator {
   const converted = inFloat32(row);
-  return { ...row, compile: (call) => (input(call, 0).format === "float64" ? row : converted).compile(call) };
+  return choosing(row, (site) => (input(site, 0).format === "float64" ? row : converted));
 }
 
 function shifting(site: Site): Operation {

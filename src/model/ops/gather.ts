@@ -5,7 +5,7 @@ import { sizeOf } from "../../tensor/shape.ts";
 import { type TensorArray, tensorArray } from "../../tensor/tensor.ts";
 import { intOf, stringOf } from "../attributes.ts";
 import { inFloat32 } from "../float-row.ts";
-import { type Call, type Known, type Operator, type Place, type Site, viewOf } from "../operator.ts";
+import { type Call, choosing, type Known, type Operator, type Place, type Site, viewOf } from "../operator.ts";
 import { inBytes } from "../packed-row.ts";
 import { axisOf, checkedShape, checkFormats, input } from "../site.ts";
 import { stridesOf } from "../transpose.ts";
@@ -203,7 +203,7 @@ function scattering(address: Address, check: (site: Site, x: Known, indices: Kno
   };
   const arithmetic = inFloat32(plain);
   const moving = inBytes(plain);
-  return { ...plain, compile: (call) => (reductionOf(call) === "none" ? moving : arithmetic).compile(call) };
+  return choosing(plain, (site) => (reductionOf(site) === "none" ? moving : arithmetic));
 }
 
 function reductionOf({ node }: Site): keyof typeof COMBINE {

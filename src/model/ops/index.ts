@@ -1,5 +1,6 @@
 // Every operator that octavo runs: one row each, by family.
 
+import { EXPANSIONS } from "../expand.ts";
 import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
@@ -69,5 +70,5 @@ export function operatorOf(node: Node): Operator | undefined {
 
 /** Names of all operators that octavo runs. */
 export function operatorNames(): string[] {
-  return [...OPERATORS.keys()].sort();
+  return [...OPERATORS.keys(), ...EXPANSIONS.keys()].sort();
 }

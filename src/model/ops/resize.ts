@@ -6,7 +6,16 @@ import { sizeOf } from "../../tensor/shape.ts";
 import { floatOf, floatsOf, intOf, intsOf, stringOf } from "../attributes.ts";
 import { codeOf } from "../convert.ts";
 import { inFloat32 } from "../float-row.ts";
-import { type Call, type Known, lengthOf, type Operator, type Place, type Site, viewOf } from "../operator.ts";
+import {
+  type Call,
+  choosing,
+  type Known,
+  lengthOf,
+  type Operator,
+  type Place,
+  type Site,
+  viewOf,
+} from "../operator.ts";
 import { inBytes } from "../packed-row.ts";
 import { axisOf, checkedShape, checkFormats, input, numbersOf } from "../site.ts";
 import { taking } from "../take.ts";
@@ -283,9 +292,6 @@ function inferResize(site: Site): Known[] {
 const base = { infer: inferResize, values: [1, 2, 3] };
 const NEAREST = inBytes({ ...base, compile: compileNearest });
 const BLENDED = inFloat32({ ...base, compile: compileBlend });
-const RESIZE: Operator = {
-  ...base,
-  compile: (call) => (modeOf(call) === "nearest" ? NEAREST : BLENDED).compile(call),
-};
+const RESIZE = choosing(NEAREST, (site) => (modeOf(site) === "nearest" ? NEAREST : BLENDED));
 
 export const RESIZES: Readonly<Record<string, Operator>> = { Resize: RESIZE, Upsample: RESIZE };
