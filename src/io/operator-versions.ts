@@ -43,7 +43,8 @@ function byName(rows: Readonly<Record<number, string>>): ReadonlyMap<string, num
   return new Map(entries);
 }
 
-const SINCE = /* @__PURE__ */ byName(OPERATORS);
+/** Made when it is first asked for. */
+let since: ReadonlyMap<string, number> | undefined;
 
 /** Since when quantizers take formats, where not from their beginning. */
 const FORMATS: Readonly<Record<string, number>> = {
@@ -82,7 +83,8 @@ function sinceOfQuantizer(graph: Graph, node: Node): number {
 
 /** Since when an operator of ONNX's own is there; undefined if octavo does not know it. */
 export function sinceOf({ op }: Node): number | undefined {
-  return SINCE.get(op);
+  since ??= byName(OPERATORS);
+  return since.get(op);
 }
 
 /** The lowest version that has all nodes of a graph as they are. */
