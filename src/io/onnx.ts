@@ -1,11 +1,10 @@
 // ONNX files: read into a model, written from one. What octavo has no use for is kept and written back as it is.
 
 import { checkArray, checkOptions, fileError, modelError, typeError } from "../check.ts";
-import type { Graph, Model, Node } from "../model/graph.ts";
+import { checkOpsets, type Graph, type Model, type Node } from "../model/graph.ts";
 import { readAttribute, writeAttribute } from "./attribute-proto.ts";
 import { type External, fetchedOnce } from "./external.ts";
 import { GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto } from "./onnx-schema.ts";
-import { NEWEST, OLDEST } from "./operator-versions.ts";
 import { raiseAsNeeded } from "./opset.ts";
 import { readInitializer, writeTensor } from "./tensor-proto.ts";
 import { readValue, writeValue } from "./value-proto.ts";
@@ -94,14 +93,6 @@ function mapOf<T>(list: readonly Uint8Array[], read: (bytes: Uint8Array) => Entr
   return new Map(list.map(read).map(({ key, value }) => [key, value]));
 }
 
-/** @throws ModelError if octavo does not know the operators' version */
-function checkOpsets(opsets: ReadonlyMap<string, number>, graph: Graph): void {
-  const version = opsets.get("");
-  if (version === undefined && !graph.nodes.some(({ domain }) => domain === "")) return;
-  if (version !== undefined && version >= OLDEST && version <= NEWEST) return;
-  throw modelError(`expected operators of an opset of ${OLDEST}..${NEWEST}, got ${version ?? "none"}`);
-}
-
 function bytesOf(file: unknown): Uint8Array {
   if (Object.prototype.toString.call(file) === "[object ArrayBuffer]") return new Uint8Array(file as ArrayBuffer);
   if (!ArrayBuffer.isView(file)) throw typeError("bytes", "an ArrayBuffer or a Uint8Array", file);
@@ -116,19 +107,42 @@ function bytesOf(file: unknown): Uint8Array {
 export function readOnnx(bytes: Uint8Array | ArrayBuffer, options?: ReadOptions): Model {
   const { external } = checkOptions(options, ["external"], "readOnnx");
   if (external !== undefined && typeof external !== "function") throw typeError("external", "a function", external);
-  // entries that hold more than a map can are kept whole
-  const file = decode(ModelProto, bytesOf(bytes), (list, entry) => Boolean(readEntry(list, entry)?.extra));
+  const file = decode(ModelProto, bytesOf(bytes), keptWhole());
   if (!file.graph) throw fileError("there is no graph in it");
   const graph = readGraph(file.graph, { external: external && fetchedOnce(external), depth: 0 });
-  const opsets = mapOf(file.opset_import, readOpset);
-  checkOpsets(opsets, graph);
-  return {
+  const model = {
     graph,
-    opsets,
+    opsets: mapOf(file.opset_import, readOpset),
     ir: Number(file.ir_version ?? 0n),
     metadata: mapOf(file.metadata_props, readMetadata),
     ...(file.extra && { extra: file.extra }),
   };
+  checkOpsets(model);
+  return model;
+}
+
+/** Says which entries are kept whole: those that hold more than a map can, and others of the same name behind them. */
+function keptWhole(): (list: string, bytes: Uint8Array) => boolean {
+  const names = { opset_import: new Set<string>(), metadata_props: new Set<string>() };
+  return (list, bytes) => {
+    const entry = readEntry(list, bytes);
+    if (!entry) return false;
+    const seen = names[list as keyof typeof names];
+    if (entry.extra) seen.add(entry.key);
+    return seen.has(entry.key);
+  };
+}
+
+/** What a model kept whole of its entries: those of a name whose last one is what the model has under that name. */
+function stillCurrent({ opsets, metadata, extra = new Uint8Array(0) }: Model) {
+  const { opset_import, metadata_props } = decode(ModelProto, extra);
+  const current = { opset_import: opsets, metadata_props: metadata };
+  const last = { opset_import: mapOf(opset_import, readOpset), metadata_props: mapOf(metadata_props, readMetadata) };
+  return decode(ModelProto, extra, (list, bytes) => {
+    const entry = readEntry(list, bytes);
+    const name = list as keyof typeof current;
+    return entry !== undefined && current[name].get(entry.key) === last[name].get(entry.key);
+  });
 }
 
 /** Messages of the entries of a map that are not among those that were kept whole. */
@@ -166,16 +180,12 @@ function writeGraph({ name, nodes, constants, inputs, outputs, values, extra }: 
 /**
  * Writes a model as an ONNX file: the same bytes for the same model. `readOnnx` of them gives the model; with a higher opset, if
  * it has nodes that its own does not have.
- * @throws ModelError if the model holds what ONNX has no place for, or is larger than 2 GB
+ * @throws ModelError if the model holds what ONNX has no place for, is of an opset that `readOnnx` refuses, or is larger than 2 GB
  */
 export function writeOnnx(given: Model): Uint8Array {
+  checkOpsets(given);
   const model = raiseAsNeeded(given);
-  const current = { opset_import: model.opsets, metadata_props: model.metadata };
-  const isCurrent = (list: string, bytes: Uint8Array) => {
-    const entry = readEntry(list, bytes);
-    return entry !== undefined && current[list as keyof typeof current].get(entry.key) === entry.value;
-  };
-  const kept = decode(ModelProto, model.extra ?? new Uint8Array(0), isCurrent);
+  const kept = stillCurrent(model);
   const writeOpset = (domain: string, version: number) =>
     encode(OperatorSetIdProto, { domain, version: BigInt(version) });
   const writeMetadata = (key: string, value: string) => encode(StringStringEntryProto, { key, value });
