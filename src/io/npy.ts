@@ -1,7 +1,7 @@
 // Arrays in numpy's .npy files: a header of text that says format, order and shape, then the numbers (numpy.lib.format,
 // versions 1 to 3).
 
-import { checkArray, checkShape, rangeError } from "../check.ts";
+import { checkArray, checkBytes, checkShape, rangeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
@@ -138,7 +138,7 @@ function rowMajor(data: TensorArray, shape: readonly number[]): TensorArray {
  * @throws RangeError where the file is none, is cut off, or holds what no format stands for (text, complex numbers, records)
  */
 export function readNpy(bytes: Uint8Array | ArrayBuffer): Tensor {
-  const file = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : checkArray(bytes, [Uint8Array], "bytes");
+  const file = checkBytes(bytes, "bytes");
   const { text, end } = readHeader(file);
   const { format, bigEndian, fortran, shape } = parseHeader(text);
   const kind = tensorArray(format);

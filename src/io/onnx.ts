@@ -1,9 +1,9 @@
 // ONNX files: read into a model, written from one. What octavo has no use for is kept and written back as it is.
 
-import { checkArray, checkOptions, fileError, modelError, typeError } from "../check.ts";
+import { checkBytes, checkOptions, fileError, modelError, typeError } from "../check.ts";
 import { checkOpsets, type Graph, type Model, type Node } from "../model/graph.ts";
 import { readAttribute, writeAttribute } from "./attribute-proto.ts";
-import { type External, fetchedOnce } from "./external.ts";
+import { type External, type Files, fetchedOnce } from "./external.ts";
 import { GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto } from "./onnx-schema.ts";
 import { raiseAsNeeded } from "./opset.ts";
 import { readInitializer, writeTensor } from "./tensor-proto.ts";
@@ -15,13 +15,13 @@ const DEPTH = 32;
 
 /** Where the data is that a model has beside its file. */
 export interface ReadOptions {
-  /** Gives the bytes of a file by its path from the model's folder. */
+  /** Gives the bytes of a file by its path from the model's folder; {@link externalFiles} lists those it is asked for. */
   readonly external?: External;
 }
 
 /** What holds for all of a file. */
 interface Context {
-  readonly external: External | undefined;
+  readonly files: Files | undefined;
   readonly depth: number;
 }
 
@@ -37,10 +37,10 @@ function named<T>(entries: readonly (readonly [string, T])[], what: string): Map
 /** ONNX's own domain has two names. */
 const domainOf = (domain = "") => (domain === "ai.onnx" ? "" : domain);
 
-function readNode(bytes: Uint8Array, { external, depth }: Context): Node {
+function readNode(bytes: Uint8Array, { files, depth }: Context): Node {
   const { input, output, name = "", op_type: op, domain, attribute, extra } = decode(NodeProto, bytes);
   if (!op) throw modelError(`node "${name}" has no operator`);
-  const reading = { external, graph: (graph: Uint8Array) => readGraph(graph, { external, depth: depth + 1 }) };
+  const reading = { files, graph: (graph: Uint8Array) => readGraph(graph, { files, depth: depth + 1 }) };
   const attributes = named(
     attribute.map((each) => readAttribute(each, reading)),
     `attribute of node "${name}" (${op})`,
@@ -52,7 +52,7 @@ function readNode(bytes: Uint8Array, { external, depth }: Context): Node {
 function readGraph(bytes: Uint8Array, context: Context): Graph {
   if (context.depth > DEPTH) throw modelError(`graphs lie in graphs more than ${DEPTH} deep`);
   const { name = "", node, initializer, input, output, value_info, extra } = decode(GraphProto, bytes);
-  const constants = initializer.map((each) => readInitializer(each, context.external));
+  const constants = initializer.map((each) => readInitializer(each, context.files));
   return {
     name,
     nodes: node.map((each) => readNode(each, context)),
@@ -93,23 +93,21 @@ function mapOf<T>(list: readonly Uint8Array[], read: (bytes: Uint8Array) => Entr
   return new Map(list.map(read).map(({ key, value }) => [key, value]));
 }
 
-function bytesOf(file: unknown): Uint8Array {
-  if (Object.prototype.toString.call(file) === "[object ArrayBuffer]") return new Uint8Array(file as ArrayBuffer);
-  if (!ArrayBuffer.isView(file)) throw typeError("bytes", "an ArrayBuffer or a Uint8Array", file);
-  const { buffer, byteOffset, byteLength } = checkArray(file, [Uint8Array], "bytes");
-  return new Uint8Array(buffer, byteOffset, byteLength);
+/** What a file holds, and its graph. */
+function readFile(bytes: Uint8Array | ArrayBuffer, files: Files | undefined) {
+  const file = decode(ModelProto, checkBytes(bytes, "bytes"), keptWhole());
+  if (!file.graph) throw fileError("there is no graph in it");
+  return { file, graph: readGraph(file.graph, { files, depth: 0 }) };
 }
 
 /**
- * Reads an ONNX file. The model's constants lie on the bytes, where they can: leave these as they are.
+ * Reads an ONNX file. The model's constants lie on the bytes, where they can: leave these as they are for as long as the model is used.
  * @throws ModelError if the bytes are no ONNX file, or are of an opset that octavo does not know, or data is missing
  */
 export function readOnnx(bytes: Uint8Array | ArrayBuffer, options?: ReadOptions): Model {
   const { external } = checkOptions(options, ["external"], "readOnnx");
   if (external !== undefined && typeof external !== "function") throw typeError("external", "a function", external);
-  const file = decode(ModelProto, bytesOf(bytes), keptWhole());
-  if (!file.graph) throw fileError("there is no graph in it");
-  const graph = readGraph(file.graph, { external: external && fetchedOnce(external), depth: 0 });
+  const { file, graph } = readFile(bytes, external && fetchedOnce(external));
   const model = {
     graph,
     opsets: mapOf(file.opset_import, readOpset),
@@ -119,6 +117,19 @@ export function readOnnx(bytes: Uint8Array | ArrayBuffer, options?: ReadOptions)
   };
   checkOpsets(model);
   return model;
+}
+
+/**
+ * The names of the files beside an ONNX file that its constants are in: what `external` of {@link readOnnx} is asked for.
+ * @throws ModelError if the bytes are no ONNX file
+ */
+export function externalFiles(bytes: Uint8Array | ArrayBuffer): string[] {
+  const names = new Set<string>();
+  readFile(bytes, (name) => {
+    names.add(name);
+    return undefined;
+  });
+  return [...names];
 }
 
 /** Says which entries are kept whole: those that hold more than a map can, and others of the same name behind them. */

@@ -84,6 +84,20 @@ describe("the bytes", () => {
     assert.throws(() => readOnnx(bytes, { externals: 1 } as never), /unknown option "externals"/);
     assert.throws(() => readOnnx(new Uint8Array(0)), isModelError(/there is no graph/));
     assert.throws(() => readOnnx(Buffer.from("TFL3 is another format")), isModelError(/expected an ONNX file/));
+    // TensorFlow Lite's files begin with an offset, and what they are
+    for (const head of [
+      [0x1c, 0, 0, 0],
+      [0x24, 0, 0, 0],
+      [0x50, 0x4b, 3, 4],
+      [0x89, 0x48, 0x44, 0x46],
+    ]) {
+      assert.throws(
+        () => readOnnx(Buffer.concat([Buffer.from(head), Buffer.from("TFL3 and more of it")])),
+        isModelError(
+          /^model: expected an ONNX file, .* \((a field that is none, or is cut off|there is no graph in it)\)$/,
+        ),
+      );
+    }
     assert.throws(() => readOnnx(bytes.subarray(0, bytes.length - 5)), isModelError(/expected an ONNX file/));
   });
 
