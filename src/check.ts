@@ -80,6 +80,11 @@ export function inFile(file: string, error: Error): Error {
   return new Error(`${file}: ${error.message.replace(/^model: /, "")}`, { cause: error });
 }
 
+/** The error of a session that is called from inside its own run. */
+export function runningError(call: string): TypeError {
+  return new TypeError(`"${call}" expected a session that is not running, got one whose "observe" is being called`);
+}
+
 /** The error of a combination of options. */
 export function conflict(name: string, other: string, why: string): TypeError {
   return new TypeError(`"${name}" and "${other}" exclude each other: ${why}`);
@@ -110,6 +115,11 @@ export function checkWord<const W extends string>(value: unknown, words: readonl
 /** Checks an optional boolean. */
 export function checkFlag(value: unknown, name: string): void {
   if (value !== undefined && typeof value !== "boolean") throw typeError(name, "true or false", value);
+}
+
+/** Checks a function. */
+export function checkFunction(value: unknown, name: string): void {
+  if (typeof value !== "function") throw typeError(name, "a function", value);
 }
 
 /** Checks a finite number. */

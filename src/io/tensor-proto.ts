@@ -2,6 +2,7 @@
 
 import { constantError, modelError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
+import { checkConstant } from "../model/check-model.ts";
 import { DATA_TYPES, typeOfFormat } from "../model/data-types.ts";
 import type { Constant, OpaqueConstant } from "../model/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -107,11 +108,8 @@ export function readInitializer(bytes: Uint8Array, files?: Files): [string, Cons
 export function writeTensor(constant: Constant | OpaqueConstant, name?: string): Parts {
   if ("opaque" in constant) return encode({ 8: NAME }, { name }, constant.opaque);
   const { format, shape, data, extra } = constant;
+  checkConstant(constant, name ?? "");
   const data_type = typeOfFormat(format);
-  if (data_type === undefined) throw constantError(name ?? "", "a format that ONNX has", format);
-  const length = storedLength(format, sizeOf(shape));
-  if (data.length !== length)
-    throw constantError(name ?? "", `${length} numbers of ${format} in shape [${shape}]`, data);
   const raw_data = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return encode(TensorProto, { dims: shape.map(BigInt), data_type, name, raw_data }, extra);
 }

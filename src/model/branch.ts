@@ -2,12 +2,8 @@
 
 import { nodeError, nodeRangeError } from "../check.ts";
 import { type Attribute, type Graph, graphsOf, inOrder, makeNode, type Node, takenBy } from "./graph.ts";
-import type { Known } from "./operator.ts";
-
-/** Whether a node stands for the nodes of one of its branches. */
-export function isBranching({ op, domain }: Node): boolean {
-  return op === "If" && domain === "";
-}
+import type { Known, Site } from "./operator.ts";
+import { input } from "./site.ts";
 
 /** The nodes inside a node's subgraphs. */
 export function nodesInside({ attributes }: Node): Node[] {
@@ -59,8 +55,9 @@ function takenGraph(node: Node, { value, format }: Known): Graph {
  * What an If stands for where its condition is known: the nodes of a branch, in order, and an Identity for each output. Branches may
  * share names with each other; here each has its own.
  */
-export function takenBranch(node: Node, condition: Known): Branch {
-  const graph = takenGraph(node, condition);
+export function expandIf(site: Site): Branch {
+  const { node } = site;
+  const graph = takenGraph(node, input(site, 0));
   const own = new Set([...graph.constants.keys(), ...graph.nodes.flatMap(({ outputs }) => outputs)]);
   own.delete("");
   const place = node.outputs.find(Boolean);

@@ -22,13 +22,10 @@ export interface Images {
   readonly kernels: readonly number[];
 }
 
-/** Reads and checks the shapes of x, w and, where it is there, the bias. `transposed`: the weight's first axes are swapped. */
-export function imagesOf(site: Site, transposed: boolean): Images {
-  const { node } = site;
-  const [x, w] = [input(site, 0), input(site, 1)];
-  for (const i of [0, 1, 2, 3]) checkFormats(site, i, i === 0 ? FLOATS : [x.format]);
+/** Reads images of at most `most` axes and a weight that goes with them. `transposed`: the weight's first axes are swapped. */
+export function imagesOf({ node }: Site, x: Known, w: Known, most: 2 | 3, transposed = false): Images {
   const rank = x.shape.length - 2;
-  if (rank < 1 || rank > 3) throw nodeError(node, `expected images of 1 to 3 axes, got a shape [${x.shape}]`);
+  if (rank < 1 || rank > most) throw nodeError(node, `expected images of 1 to ${most} axes, got a shape [${x.shape}]`);
   if (w.shape.length !== x.shape.length) {
     throw nodeError(node, `expected a weight of ${x.shape.length} axes, got [${w.shape}]`);
   }
@@ -43,11 +40,20 @@ export function imagesOf(site: Site, transposed: boolean): Images {
   if (first !== wanted[0] || second !== wanted[1]) {
     throw nodeError(node, `expected a weight [${wanted}, ...] for [${x.shape}] and group ${groups}, got [${w.shape}]`);
   }
+  return { images, channels, outputs, groups, inputs, kernels };
+}
+
+/** The same of a convolution in float32: with its bias, where that is there. */
+export function floatImagesOf(site: Site, transposed = false): Images {
+  const [x, w] = [input(site, 0), input(site, 1)];
+  for (const i of [0, 1, 2, 3]) checkFormats(site, i, i === 0 ? FLOATS : [x.format]);
+  const images = imagesOf(site, x, w, 3, transposed);
+  const { outputs } = images;
   const bias = site.inputs[2];
   if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outputs)) {
-    throw nodeError(node, `expected a bias [${outputs}], got [${bias.shape}]`);
+    throw nodeError(site.node, `expected a bias [${outputs}], got [${bias.shape}]`);
   }
-  return { images, channels, outputs, groups, inputs, kernels };
+  return images;
 }
 
 /** The output, and its axes; FusedConv's fourth input has its shape. */

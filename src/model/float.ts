@@ -1,6 +1,6 @@
 // The kernels of float32 tensors, as the rows of operators call them: shapes are settled when a node is compiled.
 
-import { sizeOf } from "../tensor/shape.ts";
+import { type Split, sizeOf, splitAt } from "../tensor/shape.ts";
 import type { Kernels } from "../wasm/kernels.ts";
 import { jointRuns } from "./broadcast.ts";
 import type { Store } from "./store.ts";
@@ -38,22 +38,6 @@ export function combiner(
   const operation = kernels[name].value;
   return (p, q, y) => {
     kernels.combine_f32_f32(p, q, y, arena.copy(words), runs.length, operation);
-  };
-}
-
-/** Neighbouring axes of extent n in one, with what is around them. */
-export interface Split {
-  readonly outer: number;
-  readonly n: number;
-  readonly inner: number;
-}
-
-/** A shape as axes before `first`, from there to before `end`, and behind. */
-export function splitAt(shape: readonly number[], first: number, end = first + 1): Split {
-  return {
-    outer: sizeOf(shape.slice(0, first)),
-    n: sizeOf(shape.slice(first, end)),
-    inner: sizeOf(shape.slice(end)),
   };
 }
 

@@ -3,12 +3,12 @@
 
 import { modelError, nodeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
-import { isBranching, nodesInside, takenBranch } from "./branch.ts";
+import { nodesInside } from "./branch.ts";
 import { evaluate } from "./evaluate.ts";
+import { EXPANSIONS, type Expansion } from "./expand.ts";
 import { type Extent, type Graph, inOrder, type Model, type Node, type Value, versionOf } from "./graph.ts";
 import type { Known, Operator, Site } from "./operator.ts";
 import { operatorName, operatorOf } from "./ops/index.ts";
-import { input } from "./site.ts";
 
 /** A node that is left to run. */
 export interface Step {
@@ -27,9 +27,9 @@ export interface Inference {
   readonly wanted: ReadonlySet<string>;
 }
 
-/** What octavo cannot run of a node: itself, or nodes of its branches. */
+/** What octavo cannot run of a node: itself, or what it stands for. */
 export function unsupportedIn(node: Node): Node[] {
-  if (isBranching(node)) return nodesInside(node).flatMap(unsupportedIn);
+  if (EXPANSIONS.has(operatorName(node))) return nodesInside(node).flatMap(unsupportedIn);
   return operatorOf(node) ? [] : [node];
 }
 
@@ -73,17 +73,18 @@ function siteOf({ model, known }: Walk, node: Node): Site {
 }
 
 /** Inputs whose values the operator wants and nobody knows yet. */
-function missingValues({ values = [] }: Operator, { node, inputs }: Site): string[] {
+function missingValues({ values = [] }: Operator | Expansion, { node, inputs }: Site): string[] {
   return values.filter((i) => inputs[i] && !inputs[i].value).map((i) => node.inputs[i] as string);
 }
 
 const isKnown = ({ inputs }: Site) => inputs.every((input) => input === undefined || input.value !== undefined);
 
-/** Infers the outputs of the branch that a node takes, as {@link step}. */
-function stepBranch(walk: Walk, node: Node): string[] {
-  const condition = input(siteOf(walk, node), 0);
-  if (!condition.value) return [node.inputs[0] as string];
-  const { nodes, constants } = takenBranch(node, condition);
+/** Infers the outputs of the nodes that a node stands for, as {@link step}. */
+function stepInside(walk: Walk, node: Node, expansion: Expansion): string[] {
+  const site = siteOf(walk, node);
+  const unknown = missingValues(expansion, site);
+  if (unknown.length > 0) return unknown;
+  const { nodes, constants } = expansion.expand(site);
   learnConstants(walk.known, constants);
   for (const each of nodes) {
     const missing = step(walk, each);
@@ -94,7 +95,8 @@ function stepBranch(walk: Walk, node: Node): string[] {
 
 /** Infers a node's outputs; gives the names of the inputs that have to be known first. */
 export function step(walk: Walk, node: Node): string[] {
-  if (isBranching(node)) return stepBranch(walk, node);
+  const expansion = EXPANSIONS.get(operatorName(node));
+  if (expansion) return stepInside(walk, node, expansion);
   const operator = operatorOf(node) as Operator;
   const site = siteOf(walk, node);
   const missing = missingValues(operator, site);

@@ -7,11 +7,6 @@ import { storedLength, tensorArray } from "../tensor/tensor.ts";
 import { SLACK } from "../wasm/heap.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 
-/** What has memory of its own to give back. */
-interface Owned {
-  dispose(): void;
-}
-
 /**
  * Memory that lasts until `dispose`. A store that stands on another keeps there what is made of that one's constants, so that it
  * outlives this one.
@@ -24,7 +19,6 @@ export class Store {
   /** How many calls of `once` are under way in the base. */
   private making = 0;
   private readonly blocks: { at: number; bytes: number }[] = [];
-  private readonly owned: Owned[] = [];
   private readonly made = new Map<Tensor, Map<string, unknown>>();
 
   constructor(base?: Store, constants: Iterable<unknown> = []) {
@@ -38,13 +32,6 @@ export class Store {
     const block = { at: this.engine.heap.take(bytes + SLACK), bytes: bytes + SLACK };
     this.blocks.push(block);
     return block.at;
-  }
-
-  /** Disposes of something together with itself. */
-  own<T extends Owned>(thing: T): T {
-    if (this.base && this.making > 0) return this.base.own(thing);
-    this.owned.push(thing);
-    return thing;
   }
 
   /** What is made of a constant, made once: every plan that shares the store shares it. `make` is told where that is kept. */
@@ -84,7 +71,6 @@ export class Store {
 
   /** Gives everything back. */
   dispose(): void {
-    for (const each of this.owned.splice(0)) each.dispose();
     for (const { at, bytes } of this.blocks.splice(0)) this.engine.heap.give(at, bytes);
     this.made.clear();
     this.constants.clear();

@@ -46,7 +46,10 @@ function fits(given: readonly number[], shape: readonly Extent[] | undefined, bo
 /** A fed value as a tensor that is what the model expects. */
 function checkFeed(fed: unknown, value: Value, bound: Bound, model: Model): Tensor {
   const { name } = value;
-  const wanted = `${describeValue(value)} (the model expects ${expected(model)})`;
+  const isOnly = feedsOf(model.graph).length === 1;
+  const bindings = Array.from(bound, ([extent, length]) => `${extent} = ${length}`).join(", ");
+  const others = isOnly ? "" : ` (the model expects ${expected(model)}${bindings && `; ${bindings}`})`;
+  const wanted = `${describeValue(value)}${others}`;
   const tensor = ArrayBuffer.isView(fed) ? asTensor(fed as TensorArray, value, bound) : (fed as Tensor);
   if (!Array.isArray(tensor?.shape))
     throw typeError(name, `a tensor, or an array where the shape is known: ${wanted}`, fed);
@@ -56,7 +59,10 @@ function checkFeed(fed: unknown, value: Value, bound: Bound, model: Model): Tens
   if (!fits(shape, value.shape, bound)) throw rangeError(`${name}.shape`, wanted, shape);
   checkArray(data, [tensorArray(format as FormatName) as never], `${name}.data`);
   const length = storedLength(format as FormatName, sizeOf(shape));
-  if (data.length !== length) throw rangeError(`${name}.data`, `${length} elements for [${shape.join(", ")}]`, data);
+  if (data.length !== length) {
+    const filled = data === fed ? `${describeValue(value)}, as in [${shape.join(", ")}]` : `[${shape.join(", ")}]`;
+    throw rangeError(`${name}.data`, `${length} elements for ${filled}`, data);
+  }
   return tensor;
 }
 

@@ -3,6 +3,7 @@
 import { checkOptions, checkShape, ModelError, rangeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { decode } from "../io/wire.ts";
+import { checkModel } from "../model/check-model.ts";
 import { foldConstants } from "../model/fold-constants.ts";
 import {
   type Constant,
@@ -193,6 +194,7 @@ const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
  * @throws RangeError for a shape that the model does not allow
  */
 export function inspect(model: Model, shapes?: Shapes): Inspection {
+  checkModel(model);
   const { graph } = model;
   const feeds = feedsOf(graph);
   const names = feeds.map(({ name }) => name);

@@ -1,7 +1,8 @@
 // A model that stays in wasm memory, planned for the shapes it is fed.
 
-import { checkOptions, disposedError } from "../check.ts";
+import { checkFunction, checkOptions, disposedError, runningError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
+import { checkModel } from "../model/check-model.ts";
 import { foldAllConstants } from "../model/fold-constants.ts";
 import { allConstants, feedsOf, type Model, type Value } from "../model/graph.ts";
 import { checkSupported, infer } from "../model/infer.ts";
@@ -33,6 +34,8 @@ interface Content {
   readonly model: Model;
   readonly store: Store;
   readonly plans: Planned[];
+  /** Whether a run is under way: it may not be run or disposed of from inside. */
+  isRunning: boolean;
 }
 
 const contents = new WeakMap<Session, Content>();
@@ -85,10 +88,11 @@ export class Session {
 
   /** @throws ModelError for operators that octavo cannot run, all of them named */
   constructor(model: Model) {
+    checkModel(model);
     checkSupported(model);
     const folded = foldAllConstants(model);
     const store = new Store(undefined, allConstants(folded.graph));
-    const content = { model: folded, store, plans: [] };
+    const content = { model: folded, store, plans: [], isRunning: false };
     this.inputs = feedsOf(model.graph);
     this.outputs = model.graph.outputs;
     contents.set(this, content);
@@ -102,16 +106,25 @@ export class Session {
    */
   run(feeds: Feeds, options?: RunOptions): Record<string, Tensor> {
     const { observe } = checkOptions(options, ["observe"], "run");
+    if (observe !== undefined) checkFunction(observe, "observe");
     const content = contents.get(this);
     if (!content) throw disposedError("session", "a session");
+    if (content.isRunning) throw runningError("run");
     const tensors = checkFeeds(content.model, feeds);
-    return planOf(content, tensors).run(tensors, observe);
+    const planned = planOf(content, tensors);
+    content.isRunning = true;
+    try {
+      return planned.run(tensors, observe);
+    } finally {
+      content.isRunning = false;
+    }
   }
 
   /** Gives the memory back. Running afterwards is an error; disposing of it again is none. */
   dispose(): void {
     const content = contents.get(this);
     if (!content) return;
+    if (content.isRunning) throw runningError("dispose");
     contents.delete(this);
     forgotten.unregister(this);
     release(content);

@@ -33,7 +33,7 @@ export function feedOf(running: Engine, { codes, shape: own, data }: ArrayOperan
 }
 
 /** Fills `to` with the values from `start` on. */
-export function expand(to: CodeArray, data: CodeArray, runs: readonly Run[], start: number): void {
+function expand(to: CodeArray, data: CodeArray, runs: readonly Run[], start: number): void {
   const { extent, stride } = runs.at(-1) as Run;
   for (let done = 0; done < to.length; ) {
     const position = start + done;

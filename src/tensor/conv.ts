@@ -123,12 +123,12 @@ function convolve(x: ArrayOperand, w: PackedWeight, geometry: Geometry, finish: 
 
 function run(x: QTensor, w: QTensor | PreparedWeight, options: ConvOptions, dimensions: 1 | 2, more?: Pair): QTensor {
   const operand = checkOperand(x, "x");
-  const { result, slopes } = checkProduct(options, operand.codes, w?.shape?.[0] ?? 0);
+  const finish = checkProduct(options, operand.codes, w?.shape?.[0] ?? 0);
   return withWeight(w, options.groups ?? 1, (packed) => {
     const geometry = geometryOf(operand, packed, placementOf(options, dimensions), dimensions, more);
-    const data = convolve(operand, packed, geometry, { bias: options.bias, output: result, slopes });
+    const data = convolve(operand, packed, geometry, { bias: options.bias, ...finish });
     const extents = geometry.output.slice(2 - dimensions);
-    return resultTensor(result, [geometry.images, ...extents, packed.weight.columns], data as CodeArray);
+    return resultTensor(finish.output, [geometry.images, ...extents, packed.weight.columns], data as CodeArray);
   });
 }
 

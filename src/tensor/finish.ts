@@ -3,10 +3,11 @@
 import { checkArray, checkCount, checkFloats, checkNumber, conflict, rangeError } from "../check.ts";
 import type { IntegerFormat } from "../formats.ts";
 import { roundHalfEven } from "../quantizer.ts";
-import type { Output } from "./multipliers.ts";
+import type { Output, Tables } from "./multipliers.ts";
 import type { Operand } from "./operand.ts";
 import type { Steps } from "./product.ts";
 import { type Clamp, RESULT_KEYS, type ResultOptions, resultOf } from "./result.ts";
+import { tablesWith } from "./tables.ts";
 
 /** A bias: int32 (int64 for 16-bit activations) in steps of x.scale * w.scale, or float32. */
 export type Bias = Int32Array | BigInt64Array | Float32Array;
@@ -73,16 +74,17 @@ function checkActivation(options: ProductOptions, outputs: number): { clamp?: Cl
   return activation === undefined ? {} : { clamp: activation };
 }
 
-/** Checks what a product becomes: its parameters, and the slopes of negative sums. */
+/** Checks what a product becomes: its parameters, and what writes its tables. */
 export function checkProduct(options: ProductOptions, fallback: IntegerFormat, outputs: number) {
   const { clamp, slopes } = checkActivation(options, outputs);
   const { activation: _, ...rest } = options;
-  return { result: resultOf({ ...rest, ...(clamp && { activation: clamp }) }, fallback), slopes };
+  const output = resultOf({ ...rest, ...(clamp && { activation: clamp }) }, fallback);
+  return { output, tables: slopes || output.arithmetic !== "onnx" ? tablesWith(slopes) : undefined };
 }
 
 /** What becomes of the sums of a product. */
 export interface Finish {
   readonly bias?: Bias | undefined;
   readonly output: Output;
-  readonly slopes?: ArrayLike<number> | undefined;
+  readonly tables?: Tables | undefined;
 }

@@ -2,7 +2,7 @@
 // wasm memory a cache-sized piece at a time, so that no tensor is too large for it.
 
 import type { Parameters } from "../quantizer.ts";
-import type { Arena } from "../wasm/arena.ts";
+import type { Arena, Take } from "../wasm/arena.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { sizeOf } from "./shape.ts";
 
@@ -73,29 +73,33 @@ function widened(grain: Grain, scales: Scales): [Grain, Scales] {
   ];
 }
 
-/** Runs `work` on every chunk of a tensor of `length` values, scales in place; scratch memory is released after each. */
-export function eachChunk(
-  length: number,
-  narrow: Grain,
-  given: Scales,
-  work: (chunk: Chunk) => void,
-  running: Engine = engine(),
-): void {
+/** Runs something on every chunk of a tensor, scales in place; scratch memory is released after each. */
+export type ChunkWalk = (work: (chunk: Chunk) => void) => void;
+
+/** The walk over `length` values; their scales, if they are not too many, are in memory that `take` gives. */
+export function chunkWalk(length: number, narrow: Grain, given: Scales, take: Take, running: Engine): ChunkWalk {
   const { arena } = running;
   const [grain, scales] = widened(narrow, given);
-  arena.scope(() => {
-    const resident = grain.count <= SCALES ? copyScales(arena, scales, 0, grain.count) : undefined;
+  const resident = grain.count <= SCALES ? copyScales(arena, scales, 0, grain.count, take) : undefined;
+  return (work) => {
     for (let start = 0; start < length; start += CHUNK) {
       const count = Math.min(CHUNK, length - start);
       arena.scope(() =>
         work({ ...running, start, count, place: placeOf(arena, grain, scales, start, count, resident) }),
       );
     }
-  });
+  };
 }
 
-function copyScales(arena: Arena, { scale, zero }: Scales, from: number, till: number): Pointers {
-  return [arena.copy(scale.subarray(from, till)), arena.copy(zero.subarray(from, till))];
+/** Runs `work` on every chunk of a tensor of `length` values. */
+export function eachChunk(length: number, grain: Grain, scales: Scales, work: (chunk: Chunk) => void): void {
+  const running = engine();
+  const { arena } = running;
+  arena.scope(() => chunkWalk(length, grain, scales, arena.scratch, running)(work));
+}
+
+function copyScales(arena: Arena, { scale, zero }: Scales, from: number, till: number, take: Take): Pointers {
+  return [arena.copy(scale.subarray(from, till), take), arena.copy(zero.subarray(from, till), take)];
 }
 
 /** The number of the group that value `at` of a tensor is in. */
@@ -146,7 +150,7 @@ function placeOf(
   if (resident) return writePlace(arena, grain, start, first, total, resident);
   const fits = first + met <= total;
   const at = fits
-    ? copyScales(arena, scales, first, first + met)
+    ? copyScales(arena, scales, first, first + met, arena.scratch)
     : copyWrapped(arena, scales, first, first + met - total);
   return writePlace(arena, grain, start, 0, met, at);
 }

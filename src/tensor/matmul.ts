@@ -57,9 +57,9 @@ export function matmul(
     return { format: "float32", ...linear(operand, w, { bias, output: "float32" }) } as FloatTensor;
   }
   const given = checkOptions(options as ProductOptions, PRODUCT_KEYS, "matmul");
-  const { result, slopes } = checkProduct(given, operand.codes, w?.shape?.at(-2) ?? 0);
-  const { shape, data } = linear(operand, w, { bias: given.bias, output: result, slopes });
-  return resultTensor(result, shape, data as CodeArray);
+  const finish = checkProduct(given, operand.codes, w?.shape?.at(-2) ?? 0);
+  const { shape, data } = linear(operand, w, { bias: given.bias, ...finish });
+  return resultTensor(finish.output, shape, data as CodeArray);
 }
 
 /** Numbers and their shape. */

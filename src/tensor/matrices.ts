@@ -15,7 +15,7 @@ function matrix(rows: number, channels: number): Geometry {
 }
 
 /** What becomes of the sums. */
-export type MatrixFinish = Pick<Product, "bias" | "offsets" | "output" | "slopes">;
+export type MatrixFinish = Pick<Product, "bias" | "offsets" | "output" | "tables">;
 
 /** x [..., m, k] times weights [n, k], as many as `lead` has; the axes before m broadcast with `lead`. */
 export function matrixMultiplier(

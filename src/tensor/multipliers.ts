@@ -2,7 +2,6 @@
 
 import { rangeError } from "../check.ts";
 import { codeType } from "../formats.ts";
-import { integerMultiplier } from "../quantizer.ts";
 import type { Take } from "../wasm/arena.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { CODE_CONSTANTS } from "./operand.ts";
@@ -21,46 +20,17 @@ export interface AccumulatorScales {
 /** What accumulators become: codes, float32 numbers, or what they are. */
 export type Output = Result | "float32" | "sums" | "wide-sums";
 
-/** The real multipliers of a result: one a column. */
-function multipliersOf(scales: AccumulatorScales, output: Result, columns: number): Float64Array {
-  const { x, w } = scales;
-  const multipliers = new Float64Array(columns);
-  const isOnnx = output.arithmetic === "onnx";
-  const isRounded = isOnnx || scales.isFloat32;
-  for (let i = 0; i < columns; i++) {
-    const product = x * (w[w.length === 1 ? 0 : i] as number);
-    const real = (isRounded ? fround(product) : product) / output.scale;
-    multipliers[i] = isOnnx ? fround(real) : real;
-  }
-  return multipliers;
-}
-
-/** The multipliers of negative accumulators: a leaky relu's, or a parametric one's of each column. */
-function slopedMultipliers(multipliers: Float64Array, slopes: ArrayLike<number>, output: Result): Float64Array {
-  const isOnnx = output.arithmetic === "onnx";
-  return multipliers.map((m, i) => {
-    const sloped = m * fround(slopes[slopes.length === 1 ? 0 : i] as number);
-    return isOnnx ? fround(sloped) : sloped;
-  });
-}
-
-/** Multipliers of all accumulators, and of negative ones where they have others. */
-interface Multipliers {
-  readonly own: Float64Array;
-  readonly below?: Float64Array | undefined;
-}
-
 /** Bytes of a table: a number a column, and three more that vectors read. */
-const tableBytes = (columns: number) => (columns + 3) * 4;
+export const tableBytes = (columns: number) => (columns + 3) * 4;
 
 /** Where tables are written. */
-interface Target {
+export interface Target {
   readonly engine: Engine;
   readonly take: Take;
 }
 
 /** Writes a table, and that of negative accumulators behind it. */
-function writeTable<T extends Float32Array | Int32Array>(
+export function writeTable<T extends Float32Array | Int32Array>(
   { engine: { arena }, take }: Target,
   kind: new (buffer: ArrayBufferLike, at: number, length: number) => T,
   own: ArrayLike<number>,
@@ -73,50 +43,9 @@ function writeTable<T extends Float32Array | Int32Array>(
   return at;
 }
 
-function largeMultiplier(exponent: number, real: number): RangeError {
+/** The error of a multiplier that is too large. */
+export function largeMultiplier(exponent: number, real: number): RangeError {
   return rangeError("scale", `x.scale * w.scale / scale below 2^${exponent}`, real);
-}
-
-/** Fails where a multiplier is not below 2^exponent, rounded to 31 bits or not. */
-function checkMultipliers(multipliers: Float64Array, exponent: number): void {
-  const most = 2 ** exponent * (1 - 2 ** -32);
-  for (let i = 0; i < multipliers.length; i++) {
-    const real = multipliers[i] as number;
-    if (!(real < most && real > -most)) throw largeMultiplier(exponent, real);
-  }
-}
-
-/** A multiplier as integers: itself, and what shifts left and right. */
-interface IntegerFactors {
-  readonly own: number[];
-  readonly left: number[];
-  readonly right: number[];
-}
-
-/** The integer multipliers of real ones; `shifts`: the right factors are plain shifts. */
-function factorsOf(multipliers: Float64Array, shifts: boolean): IntegerFactors {
-  const pairs = Array.from(multipliers, integerMultiplier);
-  return {
-    own: pairs.map(({ multiplier }) => multiplier),
-    left: pairs.map(({ shift }) => 2 ** Math.max(shift, 0)),
-    right: pairs.map(({ shift }) => (shifts ? shift : -(2 ** (31 - Math.max(-shift, 0))))),
-  };
-}
-
-/** Pointers to multipliers, lefts and rights of a Rescale. */
-function writeTables(target: Target, output: Result, { own, below }: Multipliers, wide: boolean): number[] {
-  const isFloat = output.arithmetic === "onnx";
-  const exponent = isFloat ? 128 : wide ? 14 : 30;
-  for (const each of below ? [own, below] : [own]) checkMultipliers(each, exponent);
-  if (isFloat) return [writeTable(target, Float32Array, own, below), 0, 0];
-  const shifts = wide || output.arithmetic === "tflite-single";
-  const above = factorsOf(own, shifts);
-  const other = below && factorsOf(below, shifts);
-  return [
-    writeTable(target, Int32Array, above.own, other?.own),
-    writeTable(target, Int32Array, above.left, other?.left),
-    writeTable(target, Int32Array, above.right, other?.right),
-  ];
 }
 
 /** The first number that rounds to a float32 infinity. */
@@ -140,10 +69,14 @@ function writeFloats(
   return at;
 }
 
-/** What accumulators are multiplied by: their scales, and the slopes of negative ones, where there are such. */
+/** Writes the tables of a result: pointers to multipliers, lefts and rights, and the distance to those of negative sums. */
+export type Tables = (target: Target, output: Result, factors: Factors, wide: boolean) => number[];
+
+/** What accumulators are multiplied by. */
 export interface Factors {
   readonly scales: AccumulatorScales;
-  readonly slopes?: ArrayLike<number> | undefined;
+  /** What writes the tables; absent: they are of "onnx" multipliers. */
+  readonly tables?: Tables | undefined;
   /** What is added to float32 results, one a column. */
   readonly offsets?: Float32Array | undefined;
   readonly columns: number;
@@ -151,14 +84,12 @@ export interface Factors {
 
 /** Pointers to the tables of a Rescale, and the distance to those of negative accumulators. */
 function writeFactors(target: Target, output: Result | "float32", factors: Factors, wide: boolean): number[] {
-  const { scales, slopes, offsets, columns } = factors;
+  const { scales, tables, offsets, columns } = factors;
   if (output === "float32") {
     return [writeFloats(target, scales, 1, columns), offsets ? writeTable(target, Float32Array, offsets) : 0, 0, 0];
   }
-  if (output.arithmetic === "onnx" && !slopes) return [writeFloats(target, scales, output.scale, columns), 0, 0, 0];
-  const own = multipliersOf(scales, output, columns);
-  const below = slopes && slopedMultipliers(own, slopes, output);
-  return [...writeTables(target, output, { own, below }, wide), below ? tableBytes(columns) : 0];
+  if (tables) return tables(target, output, factors, wide);
+  return [writeFloats(target, scales, output.scale, columns), 0, 0, 0];
 }
 
 /** Writes a Rescale of assembly/requantize.ts into memory that `take` gives; `wide`: sums of 16-bit activations. */

@@ -12,8 +12,8 @@ import {
 import { engine } from "../wasm/kernels.ts";
 import { checkOperand } from "./operand.ts";
 import { type ResultOptions, resultOf, resultTensor } from "./result.ts";
-import { mapRows, quantizeRows, rowsAlong } from "./rows.ts";
-import { sizeOf } from "./shape.ts";
+import { mapRows, quantizeRows } from "./rows.ts";
+import { sizeOf, splitAt } from "./shape.ts";
 import type { QTensor } from "./tensor.ts";
 
 /** Options of {@link layerNorm}. */
@@ -49,7 +49,7 @@ export function layerNorm(x: QTensor, given: LayerNormOptions): QTensor {
   const input = checkOperand(x, "x");
   const axis = checkAxis(options.axis ?? x.shape.length - 1, x.shape);
   const depth = sizeOf(x.shape.slice(axis));
-  const rows = { ...rowsAlong(x.shape, axis), depth, inner: 1 };
+  const rows = splitAt(x.shape, axis, x.shape.length);
   const most = MOST[input.codes.bits as 8 | 16];
   if (depth > most) throw rangeError("x.shape", `at most ${most} values a row of ${input.codes.name}`, depth);
   const { epsilon = 1e-5 } = options;

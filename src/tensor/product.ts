@@ -6,7 +6,7 @@ import { codeRange } from "../quantizer.ts";
 import type { Take } from "../wasm/arena.ts";
 import { SLACK } from "../wasm/heap.ts";
 import type { Engine } from "../wasm/kernels.ts";
-import { type Output, writeRescale } from "./multipliers.ts";
+import { type Output, type Tables, writeRescale } from "./multipliers.ts";
 import { CODE_CONSTANTS, type Operand } from "./operand.ts";
 import type { PackedWeight } from "./prepare.ts";
 import { codeArray } from "./tensor.ts";
@@ -48,8 +48,8 @@ export interface Product {
   readonly geometry: Geometry;
   readonly bias: Steps | undefined;
   readonly output: Output;
-  /** Factors of negative sums, one or one a column: leaky relu and prelu. */
-  readonly slopes?: ArrayLike<number> | undefined;
+  /** What writes the tables of a result that is not plainly in "onnx" arithmetic. */
+  readonly tables?: Tables | undefined;
   /** What is added to float32 results, one a column. */
   readonly offsets?: Float32Array | undefined;
 }
@@ -167,10 +167,10 @@ export function runArrays({ arena }: Engine, make: (take: Take) => Run, data: Co
   });
 }
 
-function rescaleOf({ x, w, output, slopes, offsets }: Product, wide: boolean, take: Take): number {
+function rescaleOf({ x, w, output, tables, offsets }: Product, wide: boolean, take: Take): number {
   const { columns, scale, shape } = w.weight;
   const scales = { x: x.scale, w: scale, isFloat32: shape.length === 2 && scale.length === 1 };
-  return writeRescale(w.engine, output, { scales, slopes, offsets, columns }, wide && x.codes.bits > 8, take);
+  return writeRescale(w.engine, output, { scales, tables, offsets, columns }, wide && x.codes.bits > 8, take);
 }
 
 /** A Patches of assembly/gather.ts, but for its first word, the source. */

@@ -121,23 +121,31 @@ function eachPiece({ arena }: Engine, { bytes, length }: Operand, plan: Plan, so
 /** Rescales sums to int32 codes. */
 type Rescale = (sums: number, codes: number, n: number) => void;
 
-function rescaling({ kernels }: Engine, input: Operand, plan: Plan, result: Result, isMean: boolean): Rescale {
+/** Values whose steps add up to an int32. */
+const mostOf = (input: Operand) => Math.floor((2 ** 31 - 1) / (2 ** input.codes.bits - 1));
+
+/** What the rescaling of sums, or of means, is made from. */
+type Rescaling = (running: Engine, input: Operand, plan: Plan, result: Result, isMean: boolean) => Rescale;
+
+const rescaling: Rescaling = ({ kernels }, input, { count }, { scale, zero, range }, isMean) => {
+  const offset = BigInt(count) * BigInt(input.zero);
+  const multiplier = multiplierOf(input, scale, isMean ? Math.max(count, 1) : 1);
+  const fits = +(count <= mostOf(input));
+  return (sums, codes, n) =>
+    kernels.rescale_i64_i32_onnx(sums, codes, n, offset, multiplier, fits, zero, range.lo, range.hi);
+};
+
+/** TensorFlow Lite's. */
+const rescalingTflite: Rescaling = ({ kernels }, input, { count }, result, isMean) => {
   const { scale, zero, range, arithmetic } = result;
-  const offset = BigInt(plan.count) * BigInt(input.zero);
-  // values whose steps add up to an int32
-  const most = Math.floor((2 ** 31 - 1) / (2 ** input.codes.bits - 1));
-  if (arithmetic === "onnx") {
-    const multiplier = multiplierOf(input, scale, isMean ? Math.max(plan.count, 1) : 1);
-    const fits = +(plan.count <= most);
-    return (sums, codes, n) =>
-      kernels.rescale_i64_i32_onnx(sums, codes, n, offset, multiplier, fits, zero, range.lo, range.hi);
-  }
-  if (plan.count > most) throw rangeError("axes", `at most ${most} values a sum with "${arithmetic}"`, plan.count);
-  const { multiplier, shift } = integerMultiplierOf(input.scale / scale, isMean ? plan.count : 1);
+  const most = mostOf(input);
+  if (count > most) throw rangeError("axes", `at most ${most} values a sum with "${arithmetic}"`, count);
+  const offset = BigInt(count) * BigInt(input.zero);
+  const { multiplier, shift } = integerMultiplierOf(input.scale / scale, isMean ? count : 1);
   const once = +(arithmetic === "tflite-single");
   return (sums, codes, n) =>
     kernels.rescale_i64_i32_tflite(sums, codes, n, offset, multiplier, shift, once, zero, range.lo, range.hi);
-}
+};
 
 /** The multiplier of a mean of `count` values: 1 / count is drawn in, as far as the shift has room (equation 43). */
 function integerMultiplierOf(real: number, count: number): { multiplier: number; shift: number } {
@@ -148,9 +156,8 @@ function integerMultiplierOf(real: number, count: number): { multiplier: number;
 }
 
 /** What sums up, or takes means, and gives int32 codes in scratch memory. */
-function summer(running: Engine, input: Operand, plan: Plan, result: Result, isMean: boolean) {
+function summer(running: Engine, input: Operand, plan: Plan, rescale: Rescale) {
   const { kernels, arena } = running;
-  const rescale = rescaling(running, input, plan, result, isMean);
   const sum = kernels[`sum_${input.type}_i64`];
   return (source: Source): Int32Array => {
     const sums = arena.zeros(plan.results * 8);
@@ -163,8 +170,10 @@ function summer(running: Engine, input: Operand, plan: Plan, result: Result, isM
 function sumOrMean(input: ArrayOperand, plan: Plan, result: Result, isMean: boolean): QTensor {
   const running = engine();
   const data = new (codeArray(result.codes))(plan.results);
+  const make = result.arithmetic === "onnx" ? rescaling : rescalingTflite;
   running.arena.scope(() => {
-    data.set(summer(running, input, plan, result, isMean)(sourceOf(running, input.data)));
+    const rescale = make(running, input, plan, result, isMean);
+    data.set(summer(running, input, plan, rescale)(sourceOf(running, input.data)));
   });
   return resultTensor(result, plan.shape, data);
 }
@@ -178,7 +187,7 @@ export function averager(
 ): (x: number, y: number) => void {
   const plan = planOf(input.shape, new Set(axes));
   checkCount(plan);
-  const means = summer(running, input, plan, result, true);
+  const means = summer(running, input, plan, rescaling(running, input, plan, result, true));
   return (x, y) => {
     const codes = means(inMemory(x, input.bytes).source);
     running.arena.view(codeArray(result.codes), y, plan.results).set(codes);

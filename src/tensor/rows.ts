@@ -5,22 +5,9 @@ import type { Engine } from "../wasm/kernels.ts";
 import { CHUNK, onePlace } from "./grain.ts";
 import type { ArrayOperand, Operand } from "./operand.ts";
 import type { Result } from "./result.ts";
-import { sizeOf } from "./shape.ts";
+import type { Split } from "./shape.ts";
 import { codeArray } from "./tensor.ts";
 import { type Sink, type Source, sinkOf, sourceOf } from "./values.ts";
-
-/** A tensor as [outer, depth, inner], its rows along the middle. */
-export interface Rows {
-  readonly outer: number;
-  readonly depth: number;
-  readonly inner: number;
-}
-
-/** A tensor's rows along an axis. */
-export function rowsAlong(shape: readonly number[], axis: number): Rows {
-  const depth = shape[axis] as number;
-  return { outer: sizeOf(shape.slice(0, axis)), depth, inner: sizeOf(shape.slice(axis + 1)) };
-}
 
 /** The two last axes of [outer, a, b] exchanged. */
 function exchanged<A extends CodeArray>(data: A, outer: number, a: number, b: number): A {
@@ -60,14 +47,14 @@ export function eachRowPiece(
 export function mapRows(
   running: Engine,
   x: ArrayOperand,
-  { outer, depth, inner }: Rows,
+  { outer, n, inner }: Split,
   result: Result,
   work: RowWork,
 ): CodeArray {
-  const from = inner === 1 ? x.data : exchanged(x.data, outer, depth, inner);
+  const from = inner === 1 ? x.data : exchanged(x.data, outer, n, inner);
   const to = new (codeArray(result.codes))(x.length);
-  eachRowPiece(running, x, depth, sourceOf(running, from), sinkOf(running, to), work);
-  return inner === 1 ? to : exchanged(to, outer, inner, depth);
+  eachRowPiece(running, x, n, sourceOf(running, from), sinkOf(running, to), work);
+  return inner === 1 ? to : exchanged(to, outer, inner, n);
 }
 
 /** Quantizes n float32 values at `from` to codes at `to` (equation 1); they hold no NaN. */

@@ -5,6 +5,22 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
+/** Neighbouring axes of extent n in one, with what is around them. */
+export interface Split {
+  readonly outer: number;
+  readonly n: number;
+  readonly inner: number;
+}
+
+/** A shape as axes before `first`, from there to before `end`, and behind. */
+export function splitAt(shape: readonly number[], first: number, end = first + 1): Split {
+  return {
+    outer: sizeOf(shape.slice(0, first)),
+    n: sizeOf(shape.slice(first, end)),
+    inner: sizeOf(shape.slice(end)),
+  };
+}
+
 /** The shape that two shapes broadcast to; undefined if they do not. */
 export function broadcastShape(a: readonly number[], b: readonly number[]): number[] | undefined {
   const rank = Math.max(a.length, b.length);

@@ -6,7 +6,8 @@ import type { Take } from "../wasm/arena.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 import { type ArrayOperand, checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
-import { eachRowPiece, mapRows, quantizeRows, type Rows, type RowWork, rowsAlong } from "./rows.ts";
+import { eachRowPiece, mapRows, quantizeRows, type RowWork } from "./rows.ts";
+import { type Split, splitAt } from "./shape.ts";
 import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
 import { inMemory } from "./values.ts";
 
@@ -32,20 +33,20 @@ interface Plan {
 
 interface ArrayPlan extends Plan {
   readonly input: ArrayOperand;
-  readonly rows: Rows;
+  readonly rows: Split;
 }
 
 function planOf(x: QTensor, given: SoftmaxOptions, of: "softmax" | "logSoftmax"): ArrayPlan {
   const options = checkOptions(given, KEYS, of);
   const input = checkOperand(x, "x");
-  const rows = rowsAlong(x.shape, checkAxis(options.axis ?? x.shape.length - 1, x.shape));
+  const rows = splitAt(x.shape, checkAxis(options.axis ?? x.shape.length - 1, x.shape));
   const { beta = 1 } = options;
   checkPositive(beta, "beta");
   const wanted = resultOf({ ...options, scale: 1, zero: 0 }, input.codes);
   const { scale, zero } = PARAMETERS[of](input, wanted);
   const result = resultOf({ ...options, scale: options.scale ?? scale, zero: options.zero ?? zero }, input.codes);
   if (result.arithmetic !== "onnx") {
-    refuse(of, input, result, { scale, zero }, rows.depth);
+    refuse(of, input, result, { scale, zero }, rows.n);
     const [least, largest] = input.bytes === 1 ? [2 ** -26, Infinity] : [0, 163840];
     const product = beta * input.scale;
     if (!(product > least && product < largest))
@@ -92,10 +93,13 @@ function differences(data: QTensor["data"], { bytes }: Operand): number {
 }
 
 /** Fills a table of exponentials by difference of codes, `count` of them. */
-function tableOf({ kernels, arena }: Engine, count: number, { input, result, beta }: Plan, take: Take): number {
-  const table = take(count * 4);
-  if (result.arithmetic === "onnx") kernels.exp_f64_u32(table, count, input.scale * beta);
-  else if (input.bytes === 1) {
+function fillTable({ kernels }: Engine, table: number, count: number, { input, beta }: Plan): void {
+  kernels.exp_f64_u32(table, count, input.scale * beta);
+}
+
+/** {@link fillTable} in TensorFlow Lite's arithmetic. */
+function fillTableTflite({ kernels, arena }: Engine, table: number, count: number, { input, beta }: Plan): void {
+  if (input.bytes === 1) {
     const real = Math.min(beta * input.scale * 2 ** 26, 2 ** 31 - 1);
     const { multiplier, shift } = integerMultiplier(real);
     const radius = Math.floor((31 * 2 ** 26) / 2 ** shift);
@@ -104,24 +108,6 @@ function tableOf({ kernels, arena }: Engine, count: number, { input, result, bet
     const { multiplier, shift } = integerMultiplier((input.scale * beta) / (10 / 65535));
     kernels.exp_i16_u32_tflite(table, count, arena.reserve(1026), multiplier, shift);
   }
-  return table;
-}
-
-/** Turns the exponentials of rows into codes, in place. */
-type Finish = (e: number, rows: number, depth: number) => void;
-
-/** TensorFlow Lite's: int32 codes from the least code up, or from 0 for 16-bit input. */
-function finishTflite({ kernels, arena }: Engine, { input, result }: Plan): Finish {
-  if (input.bytes === 1) {
-    return (e, rows, depth) => kernels.softmax_u32_i32_tflite(e, e, rows, depth, result.codes.bits);
-  }
-  const inverses = arena.reserve(1026);
-  kernels.inverse_i16(inverses);
-  return (e, rows, depth) => kernels.softmax_u32_i32_tflite16(e, e, inverses, rows, depth);
-}
-
-function clampedTflite(codes: Int32Array, { result: { range, zero } }: Plan): Int32Array {
-  return codes.map((code) => Math.min(Math.max(code + zero, range.lo), range.hi));
 }
 
 /** The work of a plan, with a table of exponentials by difference. */
@@ -131,27 +117,37 @@ function run(plan: ArrayPlan, workOf: WorkOf): QTensor {
   const { input, rows, result } = plan;
   const running = engine();
   const { arena } = running;
+  const fill = result.arithmetic === "onnx" ? fillTable : fillTableTflite;
   return arena.scope(() => {
-    const table = tableOf(running, differences(input.data, input), plan, arena.scratch);
+    const count = differences(input.data, input);
+    const table = arena.reserve(count * 4);
+    fill(running, table, count, plan);
     const data = mapRows(running, input, rows, result, workOf(running, plan, table));
     return resultTensor(result, input.shape.slice(), data);
   });
 }
 
-const probabilities: WorkOf = (running, plan, table) => {
-  const { kernels, arena } = running;
-  const { codes } = plan.result;
-  const finish = plan.result.arithmetic === "onnx" ? undefined : finishTflite(running, plan);
+const probabilities: WorkOf =
+  (running, { result }, table) =>
+  (at, rows, depth, to) => {
+    const { kernels } = running;
+    kernels.look_up_f32_u32(at, at, table, rows, depth);
+    kernels.softmax_u32_f32(at, at, rows, depth);
+    quantizeRows(running, at, result, to, rows * depth);
+  };
+
+/** TensorFlow Lite's: int32 codes from the least code up, or from 0 for 16-bit input. */
+const probabilitiesTflite: WorkOf = ({ kernels, arena }, { input, result }, table) => {
+  const { codes, range, zero } = result;
+  const inverses = arena.reserve(1026);
+  kernels.inverse_i16(inverses);
   return (at, rows, depth, to) => {
     const n = rows * depth;
     kernels.look_up_f32_u32(at, at, table, rows, depth);
-    if (finish) {
-      finish(at, rows, depth);
-      arena.view(codeArray(codes), to, n).set(clampedTflite(arena.view(Int32Array, at, n), plan));
-      return;
-    }
-    kernels.softmax_u32_f32(at, at, rows, depth);
-    quantizeRows(running, at, plan.result, to, n);
+    if (input.bytes === 1) kernels.softmax_u32_i32_tflite(at, at, rows, depth, codes.bits);
+    else kernels.softmax_u32_i32_tflite16(at, at, inverses, rows, depth);
+    const clamped = arena.view(Int32Array, at, n).map((code) => Math.min(Math.max(code + zero, range.lo), range.hi));
+    arena.view(codeArray(codes), to, n).set(clamped);
   };
 };
 
@@ -173,7 +169,9 @@ export function softmaxer(
   take: Take,
 ): (x: number, y: number) => void {
   const plan = { input, result, beta: 1 };
-  const work = probabilities(running, plan, tableOf(running, 256, plan, take));
+  const table = take(256 * 4);
+  fillTable(running, table, 256, plan);
+  const work = probabilities(running, plan, table);
   return (x, y) => {
     eachRowPiece(running, input, depth, inMemory(x, 1).source, inMemory(y, codeBytes(result.codes)).sink, work);
   };
@@ -187,7 +185,8 @@ export function softmaxer(
  * @throws RangeError where "tflite" cannot add up so many values: more than 4,095 of 8 bits, 65,535 of 16
  */
 export function softmax(x: QTensor, options: SoftmaxOptions = {}): QTensor {
-  return run(planOf(x, options, "softmax"), probabilities);
+  const plan = planOf(x, options, "softmax");
+  return run(plan, plan.result.arithmetic === "onnx" ? probabilities : probabilitiesTflite);
 }
 
 /**

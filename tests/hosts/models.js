@@ -81,6 +81,7 @@ const NODES = [
   ...each("And Or Xor", [bools(3, 5), bools(5)]),
   ["Not", [bools(7)]],
   ["Where", [bools(3, 5), f(3, 5), f(5)]],
+  ["Einsum", [f(2, 3, 5), f(2, 4, 5)], { equation: "bik,bjk->jbi" }],
   ["If", [bools()], { then_branch: branch("Exp"), else_branch: branch("Erf") }],
   ...[
     "ReduceL1",

@@ -347,7 +347,7 @@ describe("models", () => {
     const of = (constant: Constant) => modelOf([], { constants: new Map([["w", constant]]) });
     const tf32 = { format: "tfloat32", shape: [1], data: Uint32Array.of(0) } as const;
     assert.throws(() => writeOnnx(of(tf32)), isModelError(/"w" expected a format that ONNX has, got "tfloat32"/));
-    assert.throws(() => writeOnnx(of(floats([3], [1, 2]))), isModelError(/"w" expected 3 numbers of float32/));
+    assert.throws(() => writeOnnx(of(floats([3], [1, 2]))), isModelError(/"w" expected 3 elements of Float32Array/));
     const value = { name: "x", format: "mxfp4" } as const;
     assert.throws(() => writeOnnx(modelOf([], { inputs: [value] })), isModelError(/"x" has a format .* mxfp4/));
   });

@@ -34,3 +34,8 @@ test("a chain takes two buffers", () => {
   const spans = Array.from({ length: 10 }, (_, i) => ({ bytes: 1024 - SLACK, first: i, last: i + 1 }));
   assert.equal(layOut(spans).bytes, 2048);
 });
+
+test("a long chain is laid out step by step", () => {
+  const spans = Array.from({ length: 100_000 }, (_, i) => ({ bytes: 64, first: i, last: i + 1 }));
+  assert.equal(layOut(spans).bytes, 192);
+});

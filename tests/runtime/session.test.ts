@@ -1,7 +1,7 @@
 // Sessions: plans for the shapes that are fed, memory that is given back, and what they refuse.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { run, Session, type Tensor } from "../../src/index.ts";
+import { type Model, run, Session, type Tensor } from "../../src/index.ts";
 import { makeNode } from "../../src/model/graph.ts";
 import { engine } from "../../src/wasm/kernels.ts";
 import { floats, integers, modelOf } from "../model/models.ts";
@@ -114,8 +114,68 @@ function disposed(): Session {
   return session;
 }
 
-const expects = '"x" float32 [N, 2] (the model expects "x" float32 [N, 2])';
+const expects = '"x" float32 [N, 2]';
+/** Two inputs that share an extent. */
+const pair = modelOf([makeNode("Add", ["x", "b"], ["y"])], {
+  inputs: [
+    { name: "x", format: "float32", shape: ["N", 2] },
+    { name: "b", format: "float32", shape: ["N", 2] },
+  ],
+});
+
+/** A model with a constant that is not what it says. */
+function withConstant(constant: object): Model {
+  return modelOf([makeNode("Add", ["x", "w"], ["y"])], { constants: new Map([["w", constant as never]]) });
+}
+
+/** A session that is called from its own run. */
+function fromInside(call: (session: Session) => void): void {
+  const session = new Session(relu);
+  session.run({ x: Float32Array.of(1, 2) }, { observe: () => call(session) });
+}
+
 const sentences: Sentence[] = [
+  [
+    () => run(pair, { x: floats([2, 2], [1, 2, 3, 4]), b: floats([1, 2], [1, 2]) }),
+    'RangeError: "b.shape" expected "b" float32 [N, 2] (the model expects "x" float32 [N, 2]; "b" float32 [N, 2]; N = 2), got [1, 2]',
+  ],
+  [
+    () => run(withConstant(floats([3, 4], [1, 2, 3, 4])), { x: floats([1], [1]) }),
+    'ModelError: model: constant "w" expected 12 elements of Float32Array for float32 [3, 4], got Float32Array(4)',
+  ],
+  [
+    () => run(withConstant({ format: "int64", shape: [2], data: Int32Array.of(1, 2) }), { x: floats([1], [1]) }),
+    'ModelError: model: constant "w" expected 2 elements of BigInt64Array for int64 [2], got Int32Array(2)',
+  ],
+  [
+    () => run(withConstant({ format: "float31", shape: [], data: new Float32Array(1) }), { x: floats([1], [1]) }),
+    'ModelError: model: constant "w" expected a format that ONNX has, got "float31"',
+  ],
+  [
+    () => run(withConstant({ format: "float32", shape: [-1], data: new Float32Array(1) }), { x: floats([1], [1]) }),
+    'ModelError: model: constant "w" expected a shape of integers >= 0, got [-1]',
+  ],
+  [() => run(anything({}), {}), 'TypeError: "model" expected a model, as readOnnx gives it, got an object'],
+  [
+    () => run(anything(new Uint8Array(3)), {}),
+    'TypeError: "model" expected a model, as readOnnx gives it, got Uint8Array(3)',
+  ],
+  [
+    () => run(modelOf([anything({ ...makeNode("Relu", ["x"], ["y"]), attributes: {} })]), {}),
+    'TypeError: "model.graph.nodes" expected nodes with inputs, outputs, and a Map of attributes, got [an object]',
+  ],
+  [
+    () => run(relu, { x: Float32Array.of(1, 2) }, anything({ observe: 3 })),
+    'TypeError: "observe" expected a function, got 3',
+  ],
+  [
+    () => fromInside((session) => session.run({ x: Float32Array.of(3, 4) })),
+    'TypeError: "run" expected a session that is not running, got one whose "observe" is being called',
+  ],
+  [
+    () => fromInside((session) => session.dispose()),
+    'TypeError: "dispose" expected a session that is not running, got one whose "observe" is being called',
+  ],
   [
     () => run(relu, anything(undefined)),
     'TypeError: "feeds" expected inputs by name: "x" float32 [N, 2], got undefined',
@@ -127,7 +187,7 @@ const sentences: Sentence[] = [
   ],
   [
     () => run(relu, { x: new Float32Array(3) }),
-    'RangeError: "x.data" expected 4 elements for [2, 2], got Float32Array(3)',
+    'RangeError: "x.data" expected 4 elements for "x" float32 [N, 2], as in [2, 2], got Float32Array(3)',
   ],
   [() => run(relu, { x: new Float64Array(2) }), 'TypeError: "x.data" expected a Float32Array, got Float64Array(2)'],
   [

@@ -8,8 +8,8 @@ import {
   convolve,
   convolved,
   distances,
+  floatImagesOf,
   type Images,
-  imagesOf,
   type Padding,
   type Part,
   three,
@@ -124,11 +124,11 @@ function partOf(call: Call, images: Images, axes: Axes, { before, padded }: Padd
 
 const transposed = inFloat32({
   infer(site) {
-    const images = imagesOf(site, true);
+    const images = floatImagesOf(site, true);
     return [convolved(site, images, spreadingAxes(site, images))];
   },
   compile(call) {
-    const images = imagesOf(call, true);
+    const images = floatImagesOf(call, true);
     const axes = threeAxes(spreadingAxes(call, images));
     const phases = axes.map(phasesOf) as [Phase[], Phase[], Phase[]];
     const extents = three((i) => paddedBefore(phases[i]));

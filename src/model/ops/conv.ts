@@ -1,6 +1,6 @@
 // Convolutions of float32 images (docs/math.md, equations 55 and 57): depthwise ones by a kernel of their own, all others as products.
 
-import { convolve, convolved, distances, type Images, imagesOf, operandsOf, three } from "../convolution.ts";
+import { convolve, convolved, distances, floatImagesOf, type Images, operandsOf, three } from "../convolution.ts";
 import { crossed, multiples } from "../float-product.ts";
 import { inFloat32 } from "../float-row.ts";
 import type { Call, Operator, Place } from "../operator.ts";
@@ -75,12 +75,12 @@ function isDepthwise({ channels, groups, outputs }: Images, [depth]: Axes): bool
 
 const conv = inFloat32({
   infer(site) {
-    const images = imagesOf(site, false);
+    const images = floatImagesOf(site);
     checkFused(site);
     return [convolved(site, images, slidingAxes(site, images.inputs, images.kernels))];
   },
   compile(call) {
-    const images = imagesOf(call, false);
+    const images = floatImagesOf(call);
     const axes = threeAxes(slidingAxes(call, images.inputs, images.kernels));
     const run = isDepthwise(images, axes) ? depthwiseOf(call, images, axes) : productOf(call, images, axes);
     return withSweep(call, call.outputs[0] as Place, run);

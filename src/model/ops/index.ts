@@ -1,5 +1,6 @@
 // Every operator that octavo runs: one row each, by family.
 
+import { EXPANSIONS } from "../expand.ts";
 import type { Node } from "../graph.ts";
 import type { Operator } from "../operator.ts";
 import { ACTIVATIONS } from "./activation.ts";
@@ -67,7 +68,7 @@ export function operatorOf(node: Node): Operator | undefined {
   return OPERATORS.get(operatorName(node));
 }
 
-/** Names of all operators that octavo runs: those of the rows, and If, which stands for the nodes of a branch. */
+/** Names of all operators that octavo runs. */
 export function operatorNames(): string[] {
-  return [...OPERATORS.keys(), "If"].sort();
+  return [...OPERATORS.keys(), ...EXPANSIONS.keys()].sort();
 }

@@ -1,9 +1,9 @@
 // Values less a mean, times a factor: over rows, groups, channels (docs/math.md, equation 66).
 
 import { nodeError, nodeRangeError } from "../../check.ts";
-import { sizeOf } from "../../tensor/shape.ts";
+import { type Split, sizeOf, splitAt } from "../../tensor/shape.ts";
 import { floatOf, intOf, intsOf } from "../attributes.ts";
-import { combiner, mapFloats, reducer, type Split, splitAt } from "../float.ts";
+import { combiner, mapFloats, reducer } from "../float.ts";
 import { inFloat32 } from "../float-row.ts";
 import { FLOATS, viewsOf } from "../integers.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";

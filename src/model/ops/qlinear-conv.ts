@@ -1,11 +1,11 @@
 // Convolutions of codes, with the sums as they are or requantized. ONNX has channels second, the integer kernels have them last.
 
-import { nodeError } from "../../check.ts";
+import type { FormatName } from "../../formats.ts";
 import { multiplier, type Pair, type Product, resultBytes } from "../../tensor/product.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 import type { Take } from "../../wasm/arena.ts";
-import { intOf } from "../attributes.ts";
-import type { Call, Operator, Place, Site } from "../operator.ts";
+import { imagesOf } from "../convolution.ts";
+import type { Call, Known, Operator, Place, Site } from "../operator.ts";
 import {
   biasOf,
   checkBias,
@@ -29,38 +29,24 @@ interface Convolution extends Operands {
   readonly bias?: number;
 }
 
-/** Images and kernels of a convolution in one or two dimensions. */
-interface Images {
-  readonly images: number;
-  readonly channels: number;
-  readonly outputs: number;
-  readonly groups: number;
-  readonly axes: readonly Axis[];
-  /** Of the result. */
-  readonly shape: readonly number[];
+/** A convolution's images and its axes. */
+function geometryOf(site: Site, { a, b, bias }: Convolution) {
+  const w = checkOperand(site, b, input(site, b.codes).shape[0]);
+  const images = imagesOf(site, checkOperand(site, a), w, 2);
+  if (bias !== undefined) checkBias(site, bias, "int32", images.outputs);
+  return { images, axes: slidingAxes(site, images.inputs, images.kernels) };
 }
 
-function imagesOf(site: Site, { a, b, bias }: Convolution): Images {
-  const { node } = site;
-  const x = checkOperand(site, a);
-  const w = checkOperand(site, b, input(site, b.codes).shape[0]);
-  const groups = intOf(node, "group", 1);
-  const [images = 0, channels = 0, ...extents] = x.shape;
-  const [outputs = 0, depth = 0, ...kernel] = w.shape;
-  if (extents.length < 1 || extents.length > 2 || kernel.length !== extents.length) {
-    throw nodeError(node, `expected images of one or two axes and such a kernel, got [${x.shape}] and [${w.shape}]`);
-  }
-  if (groups < 1 || depth * groups !== channels || outputs % groups !== 0) {
-    throw nodeError(node, `expected ${channels} channels and ${outputs} outputs in ${groups} groups, got [${w.shape}]`);
-  }
-  if (bias !== undefined) checkBias(site, bias, "int32", outputs);
-  const axes = slidingAxes(site, extents, kernel);
-  return { images, channels, outputs, groups, axes, shape: [images, outputs, ...axes.map(({ output }) => output)] };
+/** What is known of the result. */
+function inferConvolution(site: Site, at: Convolution, format: FormatName): Known[] {
+  const { images, axes } = geometryOf(site, at);
+  return [{ format, shape: [images.images, images.outputs, ...axes.map(({ output }) => output)] }];
 }
 
 /** What computes a convolution. */
 function convolution(call: Call, y: Place, at: Convolution, finish: Pick<Product, "bias" | "output">, take: Take) {
-  const { images, channels, outputs, groups, axes } = imagesOf(call, at);
+  const { images: of, axes } = geometryOf(call, at);
+  const { images, channels, outputs, groups } = of;
   const [, rows, columns] = threeAxes(axes);
   const pair = (field: keyof Axis): Pair => [rows[field], columns[field]];
   const depth = channels / groups;
@@ -87,14 +73,14 @@ function convolution(call: Call, y: Place, at: Convolution, finish: Pick<Product
 }
 
 const ConvInteger = programRow(
-  (site) => [{ format: "int32", shape: imagesOf(site, INTEGERS).shape }],
+  (site) => inferConvolution(site, INTEGERS, "int32"),
   (call, y, take) => convolution(call, y, INTEGERS, { output: "sums", bias: undefined }, take),
 );
 
 const CONVOLUTION: Convolution = { ...QUANTIZED, bias: 8 };
 
 const QLinearConv = programRow(
-  (site) => [{ format: resultFormat(site, 6, 7), shape: imagesOf(site, CONVOLUTION).shape }],
+  (site) => inferConvolution(site, CONVOLUTION, resultFormat(site, 6, 7)),
   (call, y, take) => {
     const finish = { output: resultOf(call, y, 6, 7), bias: biasOf<Int32Array>(call, 8) };
     return convolution(call, y, CONVOLUTION, finish, take);

@@ -8,8 +8,7 @@ import type { Operand } from "../../tensor/operand.ts";
 import { meanPooler } from "../../tensor/pool.ts";
 import { averager } from "../../tensor/reduce.ts";
 import type { Result } from "../../tensor/result.ts";
-import { rowsAlong } from "../../tensor/rows.ts";
-import { broadcastShape, sizeOf } from "../../tensor/shape.ts";
+import { broadcastShape, sizeOf, splitAt } from "../../tensor/shape.ts";
 import { softmaxer } from "../../tensor/softmax.ts";
 import { inMemory } from "../../tensor/values.ts";
 import type { Take } from "../../wasm/arena.ts";
@@ -94,17 +93,16 @@ function pair(operation: "add" | "mul"): Operator {
 /** Before opset 13 a softmax took all axes from its own on for one. */
 function softmaxRows(site: Site, shape: readonly number[]) {
   const axis = axisOf(site, intOf(site.node, "axis", -1), shape.length);
-  if (intOf(site.node, "opset", 13) >= 13) return rowsAlong(shape, axis);
-  return { outer: sizeOf(shape.slice(0, axis)), depth: sizeOf(shape.slice(axis)), inner: 1 };
+  return splitAt(shape, axis, intOf(site.node, "opset", 13) >= 13 ? axis + 1 : shape.length);
 }
 
 function softmaxRun(call: Call, x: Operand, y: Result, take: Take): Run {
   const { engine } = call.store;
-  const { outer, depth, inner } = softmaxRows(call, x.shape);
-  const run = softmaxer(engine, x, depth, y, take);
+  const { outer, n, inner } = softmaxRows(call, x.shape);
+  const run = softmaxer(engine, x, n, y, take);
   return (from, to) => {
-    const rows = exchanged(engine, [outer, depth, inner], from);
-    exchangedTo(engine, [outer, inner, depth], 1, to, (at) => run(rows, at));
+    const rows = exchanged(engine, [outer, n, inner], from);
+    exchangedTo(engine, [outer, inner, n], 1, to, (at) => run(rows, at));
   };
 }
 

@@ -4,11 +4,21 @@ import { nodeError } from "../../check.ts";
 import { type FloatFormat, FORMATS, type FormatName } from "../../formats.ts";
 import { affineParameters, type Parameters } from "../../quantizer.ts";
 import { decodeCodes, decodeFloats, encodeFloats, encodeReals } from "../../tensor/codec.ts";
-import { type Chunk, eachChunk, type Grain, grainOf, onePlace, type Scales, writePlace } from "../../tensor/grain.ts";
+import {
+  type Chunk,
+  type ChunkWalk,
+  chunkWalk,
+  type Grain,
+  grainOf,
+  onePlace,
+  type Scales,
+  writePlace,
+} from "../../tensor/grain.ts";
 import { dequantizeChunk, quantizeChunk, type Step } from "../../tensor/steps.ts";
 import { type CodeFormat, codeBytes, rangeOf } from "../../tensor/tensor.ts";
 import { intOf } from "../attributes.ts";
 import { formatOfType } from "../data-types.ts";
+import type { Node } from "../graph.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { parametersOf, programRow, SCALE_FORMATS } from "../quantized.ts";
 import { axisOf, checkFormats, input } from "../site.ts";
@@ -100,31 +110,18 @@ function codeAt({ at }: Pick<Place, "at">, codes: CodeFormat, start: number): nu
 }
 
 /** Quantizes the values at a place to codes at another. */
-function quantizePlace(
-  { node, store }: Call,
-  x: Place,
-  y: Pick<Place, "at">,
-  grain: Grain,
-  scales: Scales,
-  step: Step,
-): void {
+function quantizePlace(node: Node, x: Place, y: Pick<Place, "at">, walk: ChunkWalk, step: Step): void {
   const { codes } = step;
-  eachChunk(
-    lengthOf(x),
-    grain,
-    scales,
-    (chunk) => {
-      const { kernels, arena, start, count } = chunk;
-      const from = floatsOf(chunk, x);
-      const at = codeAt(y, codes, start);
-      const to = codes.bits < 8 ? arena.reserve(count) : at;
-      if (quantizeChunk(chunk, step, from, to)) {
-        throw nodeError(node, `input 0 holds NaN, which ${codes.name} cannot represent`);
-      }
-      if (codes.bits < 8) kernels.pack_u8(to, at, count, codes.bits);
-    },
-    store.engine,
-  );
+  walk((chunk) => {
+    const { kernels, arena, start, count } = chunk;
+    const from = floatsOf(chunk, x);
+    const at = codeAt(y, codes, start);
+    const to = codes.bits < 8 ? arena.reserve(count) : at;
+    if (quantizeChunk(chunk, step, from, to)) {
+      throw nodeError(node, `input 0 holds NaN, which ${codes.name} cannot represent`);
+    }
+    if (codes.bits < 8) kernels.pack_u8(to, at, count, codes.bits);
+  });
 }
 
 const QuantizeLinear = programRow(
@@ -134,39 +131,32 @@ const QuantizeLinear = programRow(
     precisionOf(site);
     return [{ format: codesFormat(site), shape: input(site, 0).shape }];
   },
-  (call, y) => {
+  (call, y, take) => {
     const x = input(call, 0);
-    const grain = grainFor(call);
     const precision = precisionOf(call);
     const codes = FORMATS.get(y.format) as CodeFormat;
     const saturate = intOf(call.node, "saturate", 1) !== 0;
     const step: Step = { codes, range: rangeOf(codes), precision, saturate };
-    const scales = divisors(call, precision);
-    return () => quantizePlace(call, x, y, grain, scales, step);
+    const walk = chunkWalk(lengthOf(x), grainFor(call), divisors(call, precision), take, call.store.engine);
+    return () => quantizePlace(call.node, x, y, walk, step);
   },
 );
 
 /** Dequantizes the codes at a place to numbers at another. */
-function dequantizePlace({ store }: Call, x: Place, y: Place, grain: Grain, scales: Scales): void {
+function dequantizePlace(x: Place, y: Place, walk: ChunkWalk): void {
   const codes = FORMATS.get(x.format) as CodeFormat;
   const signed = +(codes.kind === "integer" && codes.signed);
   const half = y.format === "float32" ? undefined : (FORMATS.get(y.format) as FloatFormat);
-  eachChunk(
-    lengthOf(x),
-    grain,
-    scales,
-    (chunk) => {
-      const { kernels, arena, start, count } = chunk;
-      const packed = codeAt(x, codes, start);
-      const from = codes.bits < 8 ? arena.reserve(count) : packed;
-      if (codes.bits < 8) kernels.unpack_u8(packed, from, count, codes.bits, signed);
-      const to = half ? arena.reserve(count * 4) : y.at + start * 4;
-      dequantizeChunk(chunk, codes, from, to);
-      const how = { saturate: false, rounding: "even", seed: 0n } as const;
-      if (half) encodeFloats(chunk, half, to, y.at + start * 2, count, how, 0);
-    },
-    store.engine,
-  );
+  walk((chunk) => {
+    const { kernels, arena, start, count } = chunk;
+    const packed = codeAt(x, codes, start);
+    const from = codes.bits < 8 ? arena.reserve(count) : packed;
+    if (codes.bits < 8) kernels.unpack_u8(packed, from, count, codes.bits, signed);
+    const to = half ? arena.reserve(count * 4) : y.at + start * 4;
+    dequantizeChunk(chunk, codes, from, to);
+    const how = { saturate: false, rounding: "even", seed: 0n } as const;
+    if (half) encodeFloats(chunk, half, to, y.at + start * 2, count, how, 0);
+  });
 }
 
 /** The format of a DequantizeLinear's result: that of its scales, or as `output_dtype` says. */
@@ -184,9 +174,11 @@ const DequantizeLinear = programRow(
     grainFor(site);
     return [{ format: numbersFormat(site), shape }];
   },
-  (call, y) => {
-    const [x, grain, scales] = [input(call, 0), grainFor(call), parametersOf(call, { scale: 1, zero: 2 })];
-    return () => dequantizePlace(call, x, y, grain, scales);
+  (call, y, take) => {
+    const x = input(call, 0);
+    const scales = parametersOf(call, { scale: 1, zero: 2 });
+    const walk = chunkWalk(lengthOf(x), grainFor(call), scales, take, call.store.engine);
+    return () => dequantizePlace(x, y, walk);
   },
 );
 
@@ -207,7 +199,9 @@ export function quantizeDynamically(call: Call, x: Place, to: number): Parameter
   const step: Step = { codes: UINT8, range: rangeOf(UINT8) };
   const parameters = affineParameters(...extremesOf(call, x), step.range, false);
   const scales = { scale: Float32Array.of(parameters.scale), zero: Int32Array.of(parameters.zero) };
-  quantizePlace(call, x, { at: to }, grainOf(x.shape), scales, step);
+  const { engine } = call.store;
+  const walk = chunkWalk(lengthOf(x), grainOf(x.shape), scales, engine.arena.scratch, engine);
+  quantizePlace(call.node, x, { at: to }, walk, step);
   return parameters;
 }
 

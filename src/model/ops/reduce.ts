@@ -2,10 +2,10 @@
 
 import { nodeError, nodeRangeError } from "../../check.ts";
 import type { FormatName } from "../../formats.ts";
-import { sizeOf } from "../../tensor/shape.ts";
+import { sizeOf, splitAt } from "../../tensor/shape.ts";
 import { intOf } from "../attributes.ts";
 import { forEachRow, jointRuns } from "../broadcast.ts";
-import { combiner, type FunctionName, mapFloats, type ReductionName, reducer, splitAt } from "../float.ts";
+import { combiner, type FunctionName, mapFloats, type ReductionName, reducer } from "../float.ts";
 import { inFloat32 } from "../float-row.ts";
 import {
   copyElements,

@@ -1,8 +1,8 @@
 // Softmax along an axis, its logarithm, and the one that is largest.
 
-import { sizeOf } from "../../tensor/shape.ts";
+import { type Split, sizeOf, splitAt } from "../../tensor/shape.ts";
 import { intOf } from "../attributes.ts";
-import { combiner, mapFloats, reducer, type Split, splitAt } from "../float.ts";
+import { combiner, mapFloats, reducer } from "../float.ts";
 import { inFloat32 } from "../float-row.ts";
 import { FLOATS, viewsOf } from "../integers.ts";
 import type { Call, Operator, Place, Site } from "../operator.ts";

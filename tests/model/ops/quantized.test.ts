@@ -257,7 +257,7 @@ const sentences: Sentence[] = [
   ],
   [
     () => one("ConvInteger", [image, kernel]),
-    `${node("ConvInteger")}expected 4 channels and 6 outputs in 1 groups, got [6,2,3,3]`,
+    `${node("ConvInteger")}expected a weight [6,4, ...] for [1,4,5,5] and group 1, got [6,2,3,3]`,
   ],
   [
     () => one("ConvInteger", [image, kernel], { group: 2n, strides: [0n, 1n] }),
