@@ -65,12 +65,8 @@ const FILE_ERRORS: Readonly<Record<string, string>> = {
 /** The error of a file or address that cannot be read or written; `why` is text or the host's own error. */
 export function accessError(what: "read" | "write", name: string, why: unknown): Error {
   if (typeof why === "string") return new Error(`cannot ${what} ${describe(name)}: ${why}`);
-  const {
-    code = "",
-    message = String(why),
-    cause,
-  } = (why ?? {}) as { code?: string; message?: string; cause?: unknown };
-  const reason = cause instanceof Error ? cause.message || (cause as { code?: string }).code : undefined;
+  const { code = "", message = String(why), cause } = Object(why) as { code?: string; message?: string; cause?: Error };
+  const reason = cause?.message || (cause as { code?: string } | undefined)?.code;
   const text = FILE_ERRORS[code] ?? (reason ? `${message} (${reason})` : message);
   return new Error(`cannot ${what} ${describe(name)}: ${text}`, { cause: why });
 }
@@ -163,14 +159,6 @@ export function checkArray<T extends ArrayBufferView>(
     throw new TypeError(`"${name}" expected ${wanted} with its buffer, got one whose buffer is detached or has shrunk`);
   }
   return array;
-}
-
-/** Checks bytes: an ArrayBuffer or a Uint8Array, and gives them as a plain Uint8Array. */
-export function checkBytes(value: unknown, name: string): Uint8Array {
-  if (Object.prototype.toString.call(value) === "[object ArrayBuffer]") return new Uint8Array(value as ArrayBuffer);
-  if (!ArrayBuffer.isView(value)) throw typeError(name, "an ArrayBuffer or a Uint8Array", value);
-  const { buffer, byteOffset, byteLength } = checkArray(value, [Uint8Array], name);
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** The class of a typed array, also of one from another realm (a vm, an iframe); undefined for anything else. */

@@ -1,6 +1,7 @@
 // Data of constants in files beside the model.
 
-import { checkBytes, constantError, externalError, modelError, typeError } from "../check.ts";
+import { constantError, externalError, modelError, typeError } from "../check.ts";
+import { checkBytes } from "./bytes.ts";
 import { StringStringEntryProto } from "./onnx-schema.ts";
 import { decode } from "./wire.ts";
 

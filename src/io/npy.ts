@@ -1,10 +1,11 @@
 // Arrays in numpy's .npy files: a header of text that says format, order and shape, then the numbers (numpy.lib.format,
 // versions 1 to 3).
 
-import { checkArray, checkBytes, checkShape, rangeError } from "../check.ts";
+import { checkArray, checkShape, rangeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
+import { checkBytes } from "./bytes.ts";
 
 /** Formats as numpy names them, behind the letter of the byte order. */
 const TYPES: ReadonlyMap<string, string> = new Map<FormatName, string>([

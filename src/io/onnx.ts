@@ -1,8 +1,9 @@
 // ONNX files: read into a model, written from one. What octavo has no use for is kept and written back as it is.
 
-import { checkBytes, checkOptions, fileError, modelError, typeError } from "../check.ts";
+import { checkOptions, fileError, modelError, typeError } from "../check.ts";
 import { checkOpsets, type Graph, type Model, type Node } from "../model/graph.ts";
 import { readAttribute, writeAttribute } from "./attribute-proto.ts";
+import { checkBytes } from "./bytes.ts";
 import { type External, type Files, fetchedOnce } from "./external.ts";
 import { GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto } from "./onnx-schema.ts";
 import { raiseAsNeeded } from "./opset.ts";
