@@ -11,6 +11,7 @@ function describe(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
   if (ArrayBuffer.isView(value)) return `${tagOf(value)}(${(value as unknown as Numbers).length ?? value.byteLength})`;
+  if (value instanceof Promise) return "a promise";
   if (Array.isArray(value)) {
     const shown = value.slice(0, 8).map(describe).join(", ");
     return `[${shown}${value.length > 8 ? ", ..." : ""}]`;
@@ -53,6 +54,7 @@ export function disposedError(name: string, what = "a prepared weight"): TypeErr
 const FILE_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or folder",
   ENOTDIR: "there is no such file or folder",
+  EEXIST: "there is a file where a folder has to be",
   EISDIR: "it is a folder",
   EACCES: "permission denied",
   EPERM: "permission denied",
@@ -63,8 +65,15 @@ const FILE_ERRORS: Readonly<Record<string, string>> = {
 /** The error of a file or address that cannot be read or written; `why` is text or the host's own error. */
 export function accessError(what: "read" | "write", name: string, why: unknown): Error {
   if (typeof why === "string") return new Error(`cannot ${what} ${describe(name)}: ${why}`);
-  const { code = "", message = String(why) } = (why ?? {}) as { code?: string; message?: string };
-  return new Error(`cannot ${what} ${describe(name)}: ${FILE_ERRORS[code] ?? message}`, { cause: why });
+  const { code = "", message = String(why), cause } = Object(why) as { code?: string; message?: string; cause?: Error };
+  const reason = cause?.message || (cause as { code?: string } | undefined)?.code;
+  const text = FILE_ERRORS[code] ?? (reason ? `${message} (${reason})` : message);
+  return new Error(`cannot ${what} ${describe(name)}: ${text}`, { cause: why });
+}
+
+/** An error about what is in a file, with the file's name. */
+export function inFile(file: string, error: Error): Error {
+  return new Error(`${file}: ${error.message.replace(/^model: /, "")}`, { cause: error });
 }
 
 /** The error of a session that is called from inside its own run. */
@@ -344,16 +353,16 @@ export class ModelError extends Error {
   /** The node's operator. */
   readonly op: string | undefined;
 
-  constructor(message: string, node?: string, op?: string) {
-    super(message);
+  constructor(message: string, node?: string, op?: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
     this.node = node;
     this.op = op;
   }
 }
 
 /** `model: text`. */
-export function modelError(text: string): ModelError {
-  return new ModelError(`model: ${text}`);
+export function modelError(text: string, cause?: unknown): ModelError {
+  return new ModelError(`model: ${text}`, undefined, undefined, cause);
 }
 
 /** The error of bytes that are no ONNX file. */
@@ -364,6 +373,12 @@ export function fileError(what: string): ModelError {
 /** `model: constant "name" expected wanted, got value`. */
 export function constantError(name: string, wanted: string, value: unknown): ModelError {
   return modelError(`constant "${name}" expected ${wanted}, got ${describe(value)}`);
+}
+
+/** The error of a constant whose file cannot be had; `why` is what was thrown. */
+export function externalError(name: string, file: string, why: unknown): ModelError {
+  const text = why instanceof Error ? why.message : String(why);
+  return modelError(`constant "${name}" is in the file "${file}", which cannot be read: ${text}`, why);
 }
 
 /** A node as errors tell of it. */

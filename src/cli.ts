@@ -3,10 +3,11 @@
 
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { UsageError, usageError } from "./check.ts";
+import { inFile, UsageError, usageError } from "./check.ts";
 import type { Command, Given } from "./cli/command.ts";
 import { INSPECT } from "./cli/inspect.ts";
 import { RUN } from "./cli/run.ts";
+import { ModelError } from "./index.ts";
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ["inspect", INSPECT],
@@ -24,7 +25,7 @@ Runs ONNX models and shows what they are made of.
   octavo --version                 the version
 
 Exit codes: 0; 1 where the model or the data are wrong; 2 where the command line is. Errors are one line on
-stderr, with --json too.`;
+stderr, with --json too; where the command line is wrong, a second line names the help.`;
 
 const SHARED = { json: { type: "boolean" }, help: { type: "boolean", short: "h" } } as const;
 
@@ -50,7 +51,9 @@ async function answer([name = "", ...args]: string[]): Promise<string> {
   if (values.help) return command.help;
   const [model, ...more] = positionals;
   if (model === undefined || more.length > 0) throw usageError("MODEL", "one model", positionals);
-  return command.run(model, values);
+  return command.run(model, values).catch((error) => {
+    throw error instanceof ModelError ? inFile(model, error) : error;
+  });
 }
 
 const args = process.argv.slice(2);

@@ -9,12 +9,17 @@ interface Files {
   writeFile(path: string, bytes: Uint8Array, options?: { flag: string }): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   rm(path: string, options: { force: boolean }): Promise<void>;
+  mkdir(path: string, options: { recursive: true }): Promise<unknown>;
   realpath(path: string): Promise<string>;
   stat(path: string): Promise<{ isFile(): boolean }>;
 }
 
-interface Paths {
+interface Addresses {
   fileURLToPath(address: string): string;
+}
+
+interface Paths {
+  dirname(path: string): string;
 }
 
 /** What is used of a host's globals; which of them are there tells the hosts apart. */
@@ -46,7 +51,7 @@ const FILE_ADDRESS = /^file:/i;
 /** The path of a file that a string names, where it names one. */
 async function pathOf(name: string): Promise<string | undefined> {
   if (!hasFiles()) return undefined;
-  if (FILE_ADDRESS.test(name)) return ((await builtin("node:url")) as Paths).fileURLToPath(name);
+  if (FILE_ADDRESS.test(name)) return ((await builtin("node:url")) as Addresses).fileURLToPath(name);
   return ADDRESS.test(name) ? undefined : name;
 }
 
@@ -54,8 +59,14 @@ async function fetchBytes(address: string): Promise<Uint8Array> {
   const response = await fetch(address).catch((error) => {
     throw accessError("read", address, error);
   });
-  if (!response.ok) throw accessError("read", address, `the server says ${response.status} ${response.statusText}`);
-  return new Uint8Array(await response.arrayBuffer());
+  return bytesOf(response, address);
+}
+
+/** The bytes of a Blob or a Response; those of a server's refusal are none. */
+async function bytesOf(source: ByteSource, name = source.url || "a Response"): Promise<Uint8Array> {
+  const { ok = true, status, statusText } = source;
+  if (!ok) throw accessError("read", name, `the server says ${[status, statusText].filter(Boolean).join(" ")}`);
+  return new Uint8Array(await source.arrayBuffer());
 }
 
 async function readFile(name: string, path: string): Promise<Uint8Array> {
@@ -80,13 +91,18 @@ interface Address {
 /** What gives its bytes: a Blob, a File, a Response. */
 interface ByteSource {
   arrayBuffer(): Promise<ArrayBuffer>;
+  /** Of a Response: whether the server gave what was asked for, what it said, and where from. */
+  readonly ok?: boolean;
+  readonly status?: number;
+  readonly statusText?: string;
+  readonly url?: string;
 }
 
-/** What {@link open} reads: a path, an address, a URL, a Blob or bytes. */
+/** What {@link open} reads: a path, an address, a URL, a Blob, a Response or bytes. */
 export type Openable = string | Address | ByteSource | Uint8Array | ArrayBuffer;
 
 /**
- * The bytes of a file or an address. A string is a path in Node, Deno and Bun, and an address in browsers; `https:`, `data:` and
+ * The bytes of a file, an address or a Response. A string is a path in Node, Deno and Bun, and an address in browsers; `https:`, `data:` and
  * `file:` are addresses anywhere. Bytes are given back as they are, not copied.
  */
 export async function open(source: Openable): Promise<Uint8Array> {
@@ -95,20 +111,21 @@ export async function open(source: Openable): Promise<Uint8Array> {
   if (source !== null && typeof source === "object") {
     if ("href" in source) return readBytes(source.href);
     if ("byteLength" in source) return new Uint8Array(source);
-    if ("arrayBuffer" in source) return new Uint8Array(await source.arrayBuffer());
+    if ("arrayBuffer" in source) return bytesOf(source);
   }
   throw typeError("source", "a path, a URL, a Blob or bytes", source);
 }
 
 /** A file that nobody sees before it is whole: written beside its place, then moved there. Pipes and devices are written to. */
 async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const { realpath, rename, rm, stat, writeFile } = await files();
+  const { mkdir, realpath, rename, rm, stat, writeFile } = await files();
   const target = await realpath(path).catch(() => path); // a link stays a link
   const isFile = await stat(target).then(
     (found) => found.isFile(),
     () => true,
   );
   if (!isFile) return writeFile(target, bytes);
+  await mkdir(((await builtin("node:path")) as Paths).dirname(target), { recursive: true });
   const beside = `${target}.${Math.random().toString(36).slice(2)}.tmp`;
   try {
     await writeFile(beside, bytes, { flag: "wx" });
@@ -133,7 +150,8 @@ function download(name: string, bytes: Uint8Array): void {
 const DOWNLOAD_STARTS = 60_000;
 
 /**
- * Writes a file, whole or not at all; in a browser it is a download of the path's last name.
+ * Writes a file, whole or not at all, and makes the folders that it is to be in; in a browser it is a download of the path's last
+ * name.
  * @param path a path or a `file:` URL
  */
 export async function save(path: string | Address, bytes: Uint8Array): Promise<void> {

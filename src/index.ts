@@ -5,7 +5,7 @@ export type { CodeArray, CustomFloat, Format, FormatName } from "./formats.ts";
 export { type Openable, open, save } from "./host.ts";
 export type { External } from "./io/external.ts";
 export { readNpy, writeNpy } from "./io/npy.ts";
-export { type ReadOptions, readOnnx, writeOnnx } from "./io/onnx.ts";
+export { externalFiles, type ReadOptions, readOnnx, writeOnnx } from "./io/onnx.ts";
 export { raiseOpset } from "./io/opset.ts";
 export { foldConstants } from "./model/fold-constants.ts";
 export type { Attribute, Constant, Extent, Graph, Model, Node, OpaqueConstant, Value } from "./model/graph.ts";

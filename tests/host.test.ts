@@ -63,7 +63,12 @@ test("open reads addresses, and tells what a server says", async () => {
     server.closeAllConnections();
     server.close();
   }
-  await assert.rejects(open(`${at}/there`), { message: /^cannot read "http:.*": / });
+  await assert.rejects(open(`${at}/there`), { message: /^cannot read "http:.*": fetch failed \(.+\)$/ });
+});
+
+test("open refuses what a server says instead of bytes", async () => {
+  const refused = new Response("not here", { status: 404, statusText: "Not Found" });
+  await assert.rejects(open(refused), { message: 'cannot read "a Response": the server says 404 Not Found' });
 });
 
 test("open says why there is nothing to read", async () => {
@@ -95,6 +100,12 @@ test("save writes a file, or another in its place, and leaves nothing beside it"
   assert.deepEqual(readdirSync(inside), ["x.bin"]);
 });
 
+test("save makes the folders that are not there", async () => {
+  const target = join(folder, "made", "deep", "x.bin");
+  await save(target, BYTES);
+  assert.deepEqual(new Uint8Array(readFileSync(target)), BYTES);
+});
+
 test("save writes through links and to devices", async () => {
   const target = join(folder, "target.bin");
   const link = join(folder, "link.bin");
@@ -111,8 +122,10 @@ test("save writes through links and to devices", async () => {
 test("save leaves what was there where it fails, and says why", async () => {
   const inside = join(folder, "kept");
   mkdirSync(inside);
-  const nowhere = join(inside, "missing", "x.bin");
-  await assert.rejects(save(nowhere, BYTES), { message: `cannot write "${nowhere}": there is no such file or folder` });
+  const nowhere = join(path, "x.bin");
+  await assert.rejects(save(nowhere, BYTES), {
+    message: `cannot write "${nowhere}": there is a file where a folder has to be`,
+  });
   await assert.rejects(save(inside, BYTES), { message: `cannot write "${inside}": it is a folder` });
   assert.deepEqual(readdirSync(inside), []);
   await assert.rejects(save("https://example.org/x", BYTES), {

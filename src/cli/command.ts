@@ -1,9 +1,11 @@
 // What a command of the command line is, and how a model is loaded.
 
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { realpath } from "node:fs/promises";
+import { dirname, join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { ParseArgsConfig } from "node:util";
-import { type Model, open, readOnnx } from "../index.ts";
+import { accessError } from "../check.ts";
+import { externalFiles, type Model, open, readOnnx } from "../index.ts";
 
 /** Options as they were given; those that may be given more than once are lists. */
 export interface Given {
@@ -22,13 +24,49 @@ export interface Command {
   run(model: string, given: Given): Promise<string>;
 }
 
-/** Reads a model, and the files beside it that hold its constants. */
-export async function load(path: string): Promise<Model> {
-  const folder = dirname(path);
-  return readOnnx(await open(path), { external: (name) => readFileSync(join(folder, name)) });
+/** An address that is not a file's. */
+const REMOTE = /^(?!file:)[a-z][a-z0-9+.-]+:/i;
+
+/** Reads a file in the folder of a model; a link out of it is refused. */
+async function openBeside(model: string, name: string): Promise<Uint8Array> {
+  if (REMOTE.test(model)) return open(new URL(name.split("/").map(encodeURIComponent).join("/"), model));
+  const folder = dirname(/^file:/i.test(model) ? fileURLToPath(model) : model);
+  const file = join(folder, name);
+  const real = await realpath(file).catch((error) => {
+    throw accessError("read", file, error);
+  });
+  const root = await realpath(folder);
+  if (!real.startsWith(root.endsWith(sep) ? root : root + sep)) {
+    throw accessError("read", file, "it is a link to a file outside of the model's folder");
+  }
+  return open(real);
 }
 
-/** A JSON document. */
-export function json(value: unknown): string {
-  return JSON.stringify(value, null, 2);
+/** Reads a model, and the files beside it that hold its constants. */
+export async function load(path: string): Promise<Model> {
+  const bytes = await open(path);
+  const files = new Map<string, Uint8Array | Error>();
+  for (const name of externalFiles(bytes)) files.set(name, await openBeside(path, name).catch((error) => error));
+  const external = (name: string) => {
+    const file = files.get(name);
+    if (file instanceof Uint8Array) return file;
+    throw file;
+  };
+  return readOnnx(bytes, { external });
+}
+
+/** Characters of a line of JSON. */
+const WIDTH = 120;
+
+/** A JSON document: what fits in a line is in one. */
+export function json(value: unknown, indent = ""): string {
+  const line = JSON.stringify(value);
+  if (typeof value !== "object" || value === null || indent.length + line.length <= WIDTH) return line;
+  const inner = `${indent}  `;
+  const [start, end] = Array.isArray(value) ? "[]" : "{}";
+  const parts = Object.entries(value).flatMap(([key, each]) => {
+    if (each === undefined) return [];
+    return [inner + (Array.isArray(value) ? "" : `${JSON.stringify(key)}: `) + json(each, inner)];
+  });
+  return `${start}\n${parts.join(",\n")}\n${indent}${end}`;
 }

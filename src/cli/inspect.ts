@@ -3,7 +3,7 @@
 import { usageError } from "../check.ts";
 import { type InspectedNode, type Inspection, inspect } from "../index.ts";
 import { type Command, json, load } from "./command.ts";
-import { count, describe, size, table, tally } from "./text.ts";
+import { count, describe, many, size, table, tally } from "./text.ts";
 
 const HELP = `Usage: octavo inspect MODEL [--shape NAME=1x3x224x224]... [--json]
 
@@ -11,11 +11,12 @@ Prints what an ONNX model is made of: its inputs and outputs, its nodes with the
 parameters, bytes of weights and multiply-accumulates, and which operators octavo cannot run.
 
   MODEL             an .onnx file or its address; weights in files of their own are looked for beside it
-  --shape NAME=...  the shape of an input; dynamic extents that nothing says are taken for 1
+  --shape NAME=...  the shape of an input, once each; dynamic extents that nothing says are taken for 1
   --json            prints one JSON document; an extent that has no name is ""
   --help            prints this
 
-Exit codes: 0; 1 where the model cannot be read; 2 where the command line is wrong.`;
+Exit codes: 0, for models that octavo cannot run too; 1 where the model cannot be read or does not take the
+shapes; 2 where the command line is wrong.`;
 
 /** `name=1x3x224x224` */
 function parseShape(text: string): [name: string, shape: number[]] {
@@ -53,20 +54,32 @@ function nodeTable(nodes: readonly InspectedNode[]): string {
   return table([head, ...nodes.map(nodeRow)], [3, 4, 5]);
 }
 
+/** How a problem begins that is none once the model runs. */
+const LATER = "depends on";
+
+const CONTRADICTION = "octavo has all of its operators, but cannot run the model with these shapes";
+
 function totals({ nodes, operators, parameters, bytes, macs, unsupported }: Inspection): string {
   const formats = Object.entries(bytes).map(([format, n]) => `${size(n)} ${format}`);
   const refused = Object.keys(unsupported).length > 0;
+  const contradicts = nodes.some(({ problem = LATER }) => !problem.startsWith(LATER));
   return [
-    `${count(nodes.length)} nodes: ${tally(operators)}`,
-    `${count(parameters)} parameters; constants: ${formats.join(", ") || "none"}`,
-    `${count(macs)} multiply-accumulates`,
-    refused ? `octavo cannot run: ${tally(unsupported)}` : "octavo runs all of its operators",
+    `${many(nodes.length, "node")}${nodes.length > 0 ? `: ${tally(operators)}` : ""}`,
+    `${many(parameters, "parameter")}; constants: ${formats.join(", ") || "none"}`,
+    many(macs, "multiply-accumulate"),
+    refused
+      ? `octavo cannot run: ${tally(unsupported)}`
+      : contradicts
+        ? CONTRADICTION
+        : "octavo runs all of its operators",
   ].join("\n");
 }
 
 /** A list of nodes with something to say of each; nothing where there are none. */
 function remarks(title: string, lines: readonly (readonly [node: string, text: string])[]): string[] {
-  return lines.length > 0 ? [[title, ...lines.map(([node, text]) => `  ${node}: ${text}`)].join("\n")] : [];
+  return lines.length > 0
+    ? [[title, ...lines.map(([node, text]) => `  ${text.startsWith("node ") ? "" : `${node}: `}${text}`)].join("\n")]
+    : [];
 }
 
 function problemsOf({ nodes }: Inspection): [node: string, text: string][] {
@@ -77,8 +90,12 @@ export const INSPECT: Command = {
   help: HELP,
   options: { shape: { type: "string", multiple: true } },
   async run(path, { shape = [], json: asJson }) {
-    const shapes = Object.fromEntries(shape.map(parseShape));
-    const found = inspect(await load(path), shapes);
+    const shapes = shape.map(parseShape);
+    for (const [name] of shapes) {
+      const same = shape.filter((_, i) => shapes[i]?.[0] === name);
+      if (same.length > 1) throw usageError("--shape", `one shape for "${name}"`, same);
+    }
+    const found = inspect(await load(path), Object.fromEntries(shapes));
     if (asJson) return json(found);
     const parts = [heading(path, found), nodeTable(found.nodes), totals(found)];
     const kept = found.batchNorms.map(({ node, reason }) => [node, reason] as const);

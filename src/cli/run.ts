@@ -1,8 +1,7 @@
 // octavo run: a model on data from files.
 
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { rangeError } from "../check.ts";
+import { join } from "node:path";
+import { inFile, rangeError } from "../check.ts";
 import { bitsPerValue, FORMATS, type FormatName, type FormatRow } from "../formats.ts";
 import { open, readNpy, Session, save, type Tensor, type Value, writeNpy } from "../index.ts";
 import { tensorArray } from "../tensor/tensor.ts";
@@ -14,14 +13,14 @@ import { describe } from "./text.ts";
 const HELP = `Usage: octavo run MODEL --data [NAME=]FILE.npy... [-o OUT.npy | -o FOLDER] [--json]
 
 Runs an ONNX model on arrays from .npy files and prints what it gives: the format, shape, minimum, maximum
-and mean of every output, and the five highest of each row of an output that looks like scores.
+and mean of every output, and the five highest of the first five rows of an output that looks like scores.
 
   MODEL             an .onnx file or its address; weights in files of their own are looked for beside it
   --data FILE.npy   an input; with more than one, NAME=FILE.npy each, or files in the order of the inputs.
                     Numbers of another format are converted and that is said. Where the model takes a fixed
                     number of rows and the file has a multiple of it, it is run in slices, and that is said
   -o, --output OUT  writes the outputs: to OUT where it ends in .npy (a model with one output), otherwise
-                    to OUT/NAME.npy each
+                    to OUT/NAME.npy each. Folders that are not there are made
   --json            prints one JSON document; numbers that are not finite are null
   --help            prints this
 
@@ -43,15 +42,27 @@ function assign(values: readonly Value[], data: readonly string[]): Map<Value, s
   for (const text of data) {
     const named = values.find(({ name }) => text.startsWith(`${name}=`));
     const value = named ?? (text.includes("=") ? undefined : values.find((each) => !files.has(each)));
-    if (!value || files.has(value)) throw rangeError("--data", wanted, text);
-    files.set(value, named ? text.slice(named.name.length + 1) : text);
+    if (!value) throw rangeError("--data", wanted, text);
+    const file = named ? text.slice(named.name.length + 1) : text;
+    const other = files.get(value);
+    if (other !== undefined) throw rangeError("--data", `one file for the input "${value.name}"`, [other, file]);
+    files.set(value, file);
   }
   if (files.size < values.length) throw rangeError("--data", wanted, data);
   return files;
 }
 
+async function readArray(file: string): Promise<Tensor> {
+  const bytes = await open(file);
+  try {
+    return readNpy(bytes);
+  } catch (error) {
+    throw inFile(file, error as Error);
+  }
+}
+
 async function readInput(value: Value, file: string): Promise<Input> {
-  const tensor = readNpy(await open(file));
+  const tensor = await readArray(file);
   const { format: from } = tensor;
   const { format = from } = value;
   const isOther = format !== from && bitsPerValue(FORMATS.get(format as string) as FormatRow) >= 8;
@@ -113,13 +124,9 @@ function filesFor(names: readonly string[], output: string | undefined): (string
   return safe.map((name, i) => join(output, `${safe.indexOf(name) < i ? `${name}_${i}` : name}.npy`));
 }
 
-/** Writes the outputs that have files, into folders that are made where they are not there. */
+/** Writes the outputs that have files. */
 async function write(outputs: readonly Tensor[], files: readonly (string | undefined)[]): Promise<void> {
-  for (const [i, file] of files.entries()) {
-    if (file === undefined) continue;
-    await mkdir(dirname(file), { recursive: true });
-    await save(file, writeNpy(outputs[i] as Tensor));
-  }
+  for (const [i, file] of files.entries()) if (file !== undefined) await save(file, writeNpy(outputs[i] as Tensor));
 }
 
 function plainInput({ value: { name }, file, from, tensor: { format, shape } }: Input) {

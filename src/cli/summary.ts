@@ -2,12 +2,15 @@
 
 import type { FormatName } from "../formats.ts";
 import { decode, type Tensor } from "../index.ts";
-import { describe, figure } from "./text.ts";
+import { describe, figure, many } from "./text.ts";
 
 /** An index of a row, and the value there. */
 type Score = readonly [index: number, value: number];
 
 const TOP = 5;
+
+/** Rows of scores that are shown. */
+const MOST_ROWS = 5;
 
 /** How long the rows of scores are: all extents but the first are 1 but one; undefined where there are none. */
 function classesOf({ format, shape }: Tensor): number | undefined {
@@ -31,7 +34,9 @@ export interface Summary {
   readonly mean: number;
   /** How many are no numbers. */
   readonly nan: number;
-  /** The highest scores of each row, where there are scores. */
+  /** How many rows of scores there are, where there are scores. */
+  readonly rows?: number;
+  /** The highest scores of the first of these rows. */
   readonly top?: readonly Score[][];
   /** Where it was written to. */
   readonly file?: string;
@@ -43,7 +48,8 @@ export function summarize(name: string, tensor: Tensor, file: string | undefined
   const values = Array.from(data as ArrayLike<number | bigint>, Number);
   const numbers = values.filter((value) => !Number.isNaN(value));
   const classes = classesOf(tensor);
-  const rows = classes ? Array.from({ length: values.length / classes }, (_, i) => i * classes) : [];
+  const rows = classes ? values.length / classes : 0;
+  const shown = Array.from({ length: Math.min(rows, MOST_ROWS) }, (_, i) => i * (classes as number));
   return {
     name,
     format: tensor.format as FormatName,
@@ -52,26 +58,23 @@ export function summarize(name: string, tensor: Tensor, file: string | undefined
     max: numbers.reduce((a, b) => Math.max(a, b), -Infinity),
     mean: numbers.reduce((a, b) => a + b, 0) / numbers.length,
     nan: values.length - numbers.length,
-    ...(classes && { top: rows.map((at) => topOf(values.slice(at, at + classes))) }),
+    ...(classes && { rows, top: shown.map((at) => topOf(values.slice(at, at + classes))) }),
     ...(file !== undefined && { file }),
   };
 }
 
-/** Rows of scores that are shown. */
-const MOST_ROWS = 5;
-
 /** The same as lines. */
 export function describeSummary(summary: Summary): string[] {
-  const { name, min, max, mean, nan, top = [], file } = summary;
+  const { name, min, max, mean, nan, rows = 0, top = [], file } = summary;
   const figures = [`min ${figure(min)}`, `max ${figure(max)}`, `mean ${figure(mean)}`, ...(nan ? [`NaN ${nan}`] : [])];
-  const scores = top.slice(0, MOST_ROWS).map((row, i) => {
+  const scores = top.map((row, i) => {
     const text = row.map(([index, value]) => `${index}: ${figure(value)}`).join("  ");
     return `  row ${i}  ${text}`;
   });
   return [
     `output  "${name}" ${describe(summary)}  ${figures.join("  ")}`,
     ...scores,
-    ...(top.length > MOST_ROWS ? [`  and ${top.length - MOST_ROWS} more rows`] : []),
+    ...(rows > top.length ? [`  and ${many(rows - top.length, "more row")}`] : []),
     ...(file === undefined ? [] : [`  written to ${file}`]),
   ];
 }

@@ -2,7 +2,7 @@
 
 import { modelError } from "../check.ts";
 import type { Attribute, Graph } from "../model/graph.ts";
-import type { External } from "./external.ts";
+import type { Files } from "./external.ts";
 import { AttributeProto, AttributeType as Type } from "./onnx-schema.ts";
 import { readTensor, writeTensor } from "./tensor-proto.ts";
 import { type Content, decode, encode, floats, integers, type Message, type Parts, textOf } from "./wire.ts";
@@ -14,7 +14,7 @@ type Of<K extends Kind> = Extract<Attribute, { readonly kind: K }>["value"];
 /** How an attribute's graphs and data are read. */
 export interface Reading {
   readonly graph: (bytes: Uint8Array) => Graph;
-  readonly external: External | undefined;
+  readonly files: Files | undefined;
 }
 
 /** A row for a kind: its number in the file, the number of its field, how its value is read. */
@@ -39,7 +39,7 @@ const ROWS: { readonly [K in Kind]: Row<K> } = {
   tensor: {
     type: Type.TENSOR,
     field: 5,
-    read: ({ t }, { external }) => t && readTensor(t, "(an attribute)", external),
+    read: ({ t }, { files }) => t && readTensor(t, "(an attribute)", files),
   },
   graph: { type: Type.GRAPH, field: 6, read: ({ g }, { graph }) => g && graph(g) },
   floats: { type: Type.FLOATS, field: 7, read: (found) => floats(found.floats) },

@@ -5,6 +5,7 @@ import { checkArray, checkShape, rangeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
+import { checkBytes } from "./bytes.ts";
 
 /** Formats as numpy names them, behind the letter of the byte order. */
 const TYPES: ReadonlyMap<string, string> = new Map<FormatName, string>([
@@ -138,7 +139,7 @@ function rowMajor(data: TensorArray, shape: readonly number[]): TensorArray {
  * @throws RangeError where the file is none, is cut off, or holds what no format stands for (text, complex numbers, records)
  */
 export function readNpy(bytes: Uint8Array | ArrayBuffer): Tensor {
-  const file = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : checkArray(bytes, [Uint8Array], "bytes");
+  const file = checkBytes(bytes, "bytes");
   const { text, end } = readHeader(file);
   const { format, bigEndian, fortran, shape } = parseHeader(text);
   const kind = tensorArray(format);

@@ -1,11 +1,11 @@
 // ONNX files: read into a model, written from one. What octavo has no use for is kept and written back as it is.
 
-import { checkArray, checkOptions, fileError, modelError, typeError } from "../check.ts";
-import type { Graph, Model, Node } from "../model/graph.ts";
+import { checkOptions, fileError, modelError, typeError } from "../check.ts";
+import { checkOpsets, type Graph, type Model, type Node } from "../model/graph.ts";
 import { readAttribute, writeAttribute } from "./attribute-proto.ts";
-import { type External, fetchedOnce } from "./external.ts";
+import { checkBytes } from "./bytes.ts";
+import { type External, type Files, fetchedOnce } from "./external.ts";
 import { GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto } from "./onnx-schema.ts";
-import { NEWEST, OLDEST } from "./operator-versions.ts";
 import { raiseAsNeeded } from "./opset.ts";
 import { readInitializer, writeTensor } from "./tensor-proto.ts";
 import { readValue, writeValue } from "./value-proto.ts";
@@ -16,13 +16,13 @@ const DEPTH = 32;
 
 /** Where the data is that a model has beside its file. */
 export interface ReadOptions {
-  /** Gives the bytes of a file by its path from the model's folder. */
+  /** Gives the bytes of a file by its path from the model's folder; {@link externalFiles} lists those it is asked for. */
   readonly external?: External;
 }
 
 /** What holds for all of a file. */
 interface Context {
-  readonly external: External | undefined;
+  readonly files: Files | undefined;
   readonly depth: number;
 }
 
@@ -38,10 +38,10 @@ function named<T>(entries: readonly (readonly [string, T])[], what: string): Map
 /** ONNX's own domain has two names. */
 const domainOf = (domain = "") => (domain === "ai.onnx" ? "" : domain);
 
-function readNode(bytes: Uint8Array, { external, depth }: Context): Node {
+function readNode(bytes: Uint8Array, { files, depth }: Context): Node {
   const { input, output, name = "", op_type: op, domain, attribute, extra } = decode(NodeProto, bytes);
   if (!op) throw modelError(`node "${name}" has no operator`);
-  const reading = { external, graph: (graph: Uint8Array) => readGraph(graph, { external, depth: depth + 1 }) };
+  const reading = { files, graph: (graph: Uint8Array) => readGraph(graph, { files, depth: depth + 1 }) };
   const attributes = named(
     attribute.map((each) => readAttribute(each, reading)),
     `attribute of node "${name}" (${op})`,
@@ -53,7 +53,7 @@ function readNode(bytes: Uint8Array, { external, depth }: Context): Node {
 function readGraph(bytes: Uint8Array, context: Context): Graph {
   if (context.depth > DEPTH) throw modelError(`graphs lie in graphs more than ${DEPTH} deep`);
   const { name = "", node, initializer, input, output, value_info, extra } = decode(GraphProto, bytes);
-  const constants = initializer.map((each) => readInitializer(each, context.external));
+  const constants = initializer.map((each) => readInitializer(each, context.files));
   return {
     name,
     nodes: node.map((each) => readNode(each, context)),
@@ -94,41 +94,67 @@ function mapOf<T>(list: readonly Uint8Array[], read: (bytes: Uint8Array) => Entr
   return new Map(list.map(read).map(({ key, value }) => [key, value]));
 }
 
-/** @throws ModelError if octavo does not know the operators' version */
-function checkOpsets(opsets: ReadonlyMap<string, number>, graph: Graph): void {
-  const version = opsets.get("");
-  if (version === undefined && !graph.nodes.some(({ domain }) => domain === "")) return;
-  if (version !== undefined && version >= OLDEST && version <= NEWEST) return;
-  throw modelError(`expected operators of an opset of ${OLDEST}..${NEWEST}, got ${version ?? "none"}`);
-}
-
-function bytesOf(file: unknown): Uint8Array {
-  if (Object.prototype.toString.call(file) === "[object ArrayBuffer]") return new Uint8Array(file as ArrayBuffer);
-  if (!ArrayBuffer.isView(file)) throw typeError("bytes", "an ArrayBuffer or a Uint8Array", file);
-  const { buffer, byteOffset, byteLength } = checkArray(file, [Uint8Array], "bytes");
-  return new Uint8Array(buffer, byteOffset, byteLength);
+/** What a file holds, and its graph. */
+function readFile(bytes: Uint8Array | ArrayBuffer, files: Files | undefined) {
+  const file = decode(ModelProto, checkBytes(bytes, "bytes"), keptWhole());
+  if (!file.graph) throw fileError("there is no graph in it");
+  return { file, graph: readGraph(file.graph, { files, depth: 0 }) };
 }
 
 /**
- * Reads an ONNX file. The model's constants lie on the bytes, where they can: leave these as they are.
+ * Reads an ONNX file. The model's constants lie on the bytes, where they can: leave these as they are for as long as the model is used.
  * @throws ModelError if the bytes are no ONNX file, or are of an opset that octavo does not know, or data is missing
  */
 export function readOnnx(bytes: Uint8Array | ArrayBuffer, options?: ReadOptions): Model {
   const { external } = checkOptions(options, ["external"], "readOnnx");
   if (external !== undefined && typeof external !== "function") throw typeError("external", "a function", external);
-  // entries that hold more than a map can are kept whole
-  const file = decode(ModelProto, bytesOf(bytes), (list, entry) => Boolean(readEntry(list, entry)?.extra));
-  if (!file.graph) throw fileError("there is no graph in it");
-  const graph = readGraph(file.graph, { external: external && fetchedOnce(external), depth: 0 });
-  const opsets = mapOf(file.opset_import, readOpset);
-  checkOpsets(opsets, graph);
-  return {
+  const { file, graph } = readFile(bytes, external && fetchedOnce(external));
+  const model = {
     graph,
-    opsets,
+    opsets: mapOf(file.opset_import, readOpset),
     ir: Number(file.ir_version ?? 0n),
     metadata: mapOf(file.metadata_props, readMetadata),
     ...(file.extra && { extra: file.extra }),
   };
+  checkOpsets(model);
+  return model;
+}
+
+/**
+ * The names of the files beside an ONNX file that its constants are in: what `external` of {@link readOnnx} is asked for.
+ * @throws ModelError if the bytes are no ONNX file
+ */
+export function externalFiles(bytes: Uint8Array | ArrayBuffer): string[] {
+  const names = new Set<string>();
+  readFile(bytes, (name) => {
+    names.add(name);
+    return undefined;
+  });
+  return [...names];
+}
+
+/** Says which entries are kept whole: those that hold more than a map can, and others of the same name behind them. */
+function keptWhole(): (list: string, bytes: Uint8Array) => boolean {
+  const names = { opset_import: new Set<string>(), metadata_props: new Set<string>() };
+  return (list, bytes) => {
+    const entry = readEntry(list, bytes);
+    if (!entry) return false;
+    const seen = names[list as keyof typeof names];
+    if (entry.extra) seen.add(entry.key);
+    return seen.has(entry.key);
+  };
+}
+
+/** What a model kept whole of its entries: those of a name whose last one is what the model has under that name. */
+function stillCurrent({ opsets, metadata, extra = new Uint8Array(0) }: Model) {
+  const { opset_import, metadata_props } = decode(ModelProto, extra);
+  const current = { opset_import: opsets, metadata_props: metadata };
+  const last = { opset_import: mapOf(opset_import, readOpset), metadata_props: mapOf(metadata_props, readMetadata) };
+  return decode(ModelProto, extra, (list, bytes) => {
+    const entry = readEntry(list, bytes);
+    const name = list as keyof typeof current;
+    return entry !== undefined && current[name].get(entry.key) === last[name].get(entry.key);
+  });
 }
 
 /** Messages of the entries of a map that are not among those that were kept whole. */
@@ -166,16 +192,12 @@ function writeGraph({ name, nodes, constants, inputs, outputs, values, extra }: 
 /**
  * Writes a model as an ONNX file: the same bytes for the same model. `readOnnx` of them gives the model; with a higher opset, if
  * it has nodes that its own does not have.
- * @throws ModelError if the model holds what ONNX has no place for, or is larger than 2 GB
+ * @throws ModelError if the model holds what ONNX has no place for, is of an opset that `readOnnx` refuses, or is larger than 2 GB
  */
 export function writeOnnx(given: Model): Uint8Array {
+  checkOpsets(given);
   const model = raiseAsNeeded(given);
-  const current = { opset_import: model.opsets, metadata_props: model.metadata };
-  const isCurrent = (list: string, bytes: Uint8Array) => {
-    const entry = readEntry(list, bytes);
-    return entry !== undefined && current[list as keyof typeof current].get(entry.key) === entry.value;
-  };
-  const kept = decode(ModelProto, model.extra ?? new Uint8Array(0), isCurrent);
+  const kept = stillCurrent(model);
   const writeOpset = (domain: string, version: number) =>
     encode(OperatorSetIdProto, { domain, version: BigInt(version) });
   const writeMetadata = (key: string, value: string) => encode(StringStringEntryProto, { key, value });

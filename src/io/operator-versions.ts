@@ -1,10 +1,6 @@
 // Versions of ONNX's operator sets: since when each operator is there, and since when forms of it are.
 
-import { constantOf, type Graph, graphsOf, type Node } from "../model/graph.ts";
-
-/** The versions that octavo knows. */
-export const OLDEST = 6;
-export const NEWEST = 28;
+import { constantOf, type Graph, graphsOf, NEWEST, type Node, OLDEST } from "../model/graph.ts";
 
 /** Operators by the version that they came with; those of `OLDEST` or before by that. */
 const OPERATORS: Readonly<Record<number, string>> = {

@@ -8,15 +8,17 @@ import {
   constantOf,
   type Graph,
   type Model,
+  NEWEST,
   type Node,
   namesOf,
+  OLDEST,
   type OpaqueConstant,
   usesOf,
 } from "../model/graph.ts";
 import { inferSome } from "../model/infer-some.ts";
 import type { Known } from "../model/operator.ts";
 import { CONVERTERS } from "./converters.ts";
-import { irOf, NEWEST, OLDEST, sinceOf, versionNeeded } from "./operator-versions.ts";
+import { irOf, sinceOf, versionNeeded } from "./operator-versions.ts";
 import { decode } from "./wire.ts";
 
 /** The first version of the file format in which constants need not be inputs as well. */

@@ -7,7 +7,7 @@ import { DATA_TYPES, typeOfFormat } from "../model/data-types.ts";
 import type { Constant, OpaqueConstant } from "../model/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { storedLength, type TensorArray, tensorArray } from "../tensor/tensor.ts";
-import { type External, externalBytes } from "./external.ts";
+import { externalBytes, type Files } from "./external.ts";
 import { DataLocation, TensorProto } from "./onnx-schema.ts";
 import { countOf, decode, encode, integers, type Message, type Parts, unpack } from "./wire.ts";
 
@@ -47,7 +47,7 @@ function onBytes(format: FormatName, bytes: Uint8Array, length: number): TensorA
 }
 
 /** What makes a constant's array when it is wanted; that it can be made is checked here. */
-function maker(tensor: TensorMessage, name: string, format: FormatName, shape: number[], external?: External) {
+function maker(tensor: TensorMessage, name: string, format: FormatName, shape: number[], files?: Files) {
   const length = storedLength(format, sizeOf(shape));
   const wanted = length * tensorArray(format).BYTES_PER_ELEMENT;
   const isExternal = tensor.data_location === DataLocation.EXTERNAL;
@@ -60,7 +60,8 @@ function maker(tensor: TensorMessage, name: string, format: FormatName, shape: n
     return () => unpack(typed, new (tensorArray(format))(length));
   }
   const inside = isTyped ? typed : (tensor.raw_data as Uint8Array);
-  const bytes = isExternal ? externalBytes(tensor, name, wanted, external) : inside;
+  const bytes = isExternal ? externalBytes(tensor, name, wanted, files) : inside;
+  if (!bytes) return () => new (tensorArray(format))(0);
   if (bytes.length !== wanted) {
     throw constantError(name, `${wanted} bytes of ${format} in shape [${shape}]`, bytes.length);
   }
@@ -82,24 +83,24 @@ function lazily(format: FormatName, shape: number[], make: () => TensorArray, ex
 }
 
 /** A constant that the fields of a tensor make; undefined if octavo has no format for it. */
-function constantOf(tensor: TensorMessage, name: string, external?: External): Constant | undefined {
+function constantOf(tensor: TensorMessage, name: string, files?: Files): Constant | undefined {
   const format = DATA_TYPES[tensor.data_type ?? 0];
   if (!format) return undefined;
   const shape = shapeOf(tensor, name);
-  return lazily(format, shape, maker(tensor, name, format, shape, external), tensor.extra);
+  return lazily(format, shape, maker(tensor, name, format, shape, files), tensor.extra);
 }
 
 /** A tensor that is not known by its name; `name` is what errors call it. */
-export function readTensor(bytes: Uint8Array, name: string, external?: External): Constant | OpaqueConstant {
-  return constantOf(decode(UNNAMED, bytes), name, external) ?? { opaque: bytes };
+export function readTensor(bytes: Uint8Array, name: string, files?: Files): Constant | OpaqueConstant {
+  return constantOf(decode(UNNAMED, bytes), name, files) ?? { opaque: bytes };
 }
 
 /** A tensor and its name. */
-export function readInitializer(bytes: Uint8Array, external?: External): [string, Constant | OpaqueConstant] {
+export function readInitializer(bytes: Uint8Array, files?: Files): [string, Constant | OpaqueConstant] {
   const tensor = decode(TensorProto, bytes);
   const { name = "" } = tensor;
   if (name === "") throw modelError("a constant of the graph has no name");
-  const constant = constantOf(tensor, name, external);
+  const constant = constantOf(tensor, name, files);
   return [name, constant ?? { opaque: decode({ 8: NAME }, bytes).extra ?? new Uint8Array(0) }];
 }
 

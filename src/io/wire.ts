@@ -155,7 +155,7 @@ export function decode<const F extends Fields>(fields: F, bytes: Uint8Array, kee
   try {
     walk(fields, bytes, found, keeps);
   } catch (error) {
-    throw error instanceof ModelError ? error : fileError((error as Error).message);
+    throw error instanceof ModelError ? error : fileError("a field that is none, or is cut off");
   }
   for (const [name, value] of Object.entries(found)) if (value instanceof Gathered) found[name] = value.bytes;
   if ((found.extra as Uint8Array).length === 0) found.extra = undefined;

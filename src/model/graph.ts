@@ -68,7 +68,7 @@ export interface Graph {
   readonly name: string;
   /** In any order that no value is taken in before it is given, as ONNX has it. */
   readonly nodes: readonly Node[];
-  /** May name constants: these are what the input is by default. */
+  /** May name constants, as old files do: these are not fed. */
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   /** What is said of other values. */
@@ -88,6 +88,18 @@ export interface Model {
   readonly metadata: ReadonlyMap<string, string>;
   /** As in {@link Value}. */
   readonly extra?: Uint8Array;
+}
+
+/** The versions of ONNX's own operators that octavo knows. */
+export const OLDEST = 6;
+export const NEWEST = 28;
+
+/** @throws ModelError if octavo does not know the version of the operators, or there is none and ONNX's own are in the graph */
+export function checkOpsets({ graph, opsets }: Model): void {
+  const version = opsets.get("");
+  if (version === undefined && !graph.nodes.some(({ domain }) => domain === "")) return;
+  if (Number.isInteger(version) && Number(version) >= OLDEST && Number(version) <= NEWEST) return;
+  throw modelError(`expected operators of an opset of ${OLDEST}..${NEWEST}, got ${version ?? "none"}`);
 }
 
 /** A model with another graph. */

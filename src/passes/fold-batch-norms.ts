@@ -35,18 +35,32 @@ function normOf(edit: Edit, node: Node): BatchNorm | string {
     const found = edit.constant(name);
     if (!found) return `its ${parameter} "${name}" is not constant`;
     if (found.format !== "float32") return `its ${parameter} "${name}" is ${found.format}, not float32`;
+    if (!allFinite(found.data as Float32Array)) return `its ${parameter} "${name}" is not finite everywhere`;
     norm[parameter] = found.data as Float32Array;
   }
-  return { ...(norm as unknown as BatchNorm), epsilon: floatOf(node, "epsilon", 1e-5) };
+  const epsilon = floatOf(node, "epsilon", 1e-5);
+  const at = norm.variance?.findIndex((variance) => !(variance + epsilon > 0)) ?? -1;
+  if (at >= 0)
+    return `its variance of channel ${at} is ${norm.variance?.[at]}, which is not positive with epsilon added`;
+  return { ...(norm as unknown as BatchNorm), epsilon };
+}
+
+/** Why a batch norm cannot be folded into a linear node, of its sizes and where it stands. */
+function obstacle(error: unknown, { layer }: Linear, { gamma }: BatchNorm): string {
+  if (!(error instanceof TypeError)) return `its ${gamma.length} channels are not those of the weight`;
+  return layer.transposed
+    ? "outputs of the ConvTranspose behind it meet different numbers of kernel taps, so that no one bias holds its shift"
+    : "the Conv behind it pads with zeros, so that its shift does not reach the border";
 }
 
 /** The weight and bias with a batch norm in them, or why they cannot be had. */
-function fold({ layer, pads }: Linear, norm: BatchNorm, direction: "after" | "before") {
+function fold(linear: Linear, norm: BatchNorm, direction: "after" | "before") {
+  const { layer, pads } = linear;
   try {
     const folded = foldBatchNorm(layer, norm, { direction, pads });
     return allFinite(folded.weight) && allFinite(folded.bias) ? folded : "the folded weights would not be finite";
   } catch (error) {
-    return (error as Error).message;
+    return obstacle(error, linear, norm);
   }
 }
 
@@ -59,7 +73,7 @@ interface Maker {
 /** The linear node that gives a value to this node alone, or why there is none. */
 function makerFor(edit: Edit, node: Node, x: string): Maker | string {
   const maker = edit.maker(x);
-  if (!maker) return `no node gives "${x}"`;
+  if (!maker) return edit.constant(x) ? `"${x}" is a constant` : `"${x}" is an input of the model`;
   const linear = linearOf(edit, maker);
   if (linear === undefined) return `${maker.op} gives "${x}", none of ${LINEAR_NAMES}`;
   if (typeof linear === "string") return linear;

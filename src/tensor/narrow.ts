@@ -8,7 +8,7 @@ import { sizeOf } from "./shape.ts";
 import type { QTensor } from "./tensor.ts";
 import { checkWeight } from "./weight.ts";
 
-/** What {@link accumulateNarrow} simulates. */
+/** The accumulator of few bits that `accumulate` simulates. */
 export interface NarrowOptions {
   /** Bits of the accumulator, 2..31. */
   readonly accumulator: number;

@@ -7,7 +7,7 @@ import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Model, type Tensor, writeNpy, writeOnnx } from "../../src/index.ts";
 
-const CLI = fileURLToPath(new URL("../../build/cli.js", import.meta.url));
+export const CLI = fileURLToPath(new URL("../../build/cli.js", import.meta.url));
 
 export const folder = mkdtempSync(join(tmpdir(), "octavo-cli-"));
 after(() => rmSync(folder, { recursive: true }));

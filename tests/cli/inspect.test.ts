@@ -53,9 +53,36 @@ y     Sigmoid       float32 [4, 2, 3]
 octavo cannot run: 1 my.own:Fancy
 
 shapes that cannot be inferred:
-  c: ${problem}
+  ${problem}
 `,
   );
+});
+
+test("a model whose shapes contradict each other is not called one that runs", () => {
+  const lone = modelOf([makeNode("MatMul", ["x", "w"], ["y"])], {
+    inputs: [{ ...x, shape: [1, 3] }],
+    outputs: [{ name: "y" }],
+    constants: new Map([["w", floats([5, 1], [1, 2, 3, 4, 5])]]),
+  });
+  writeFileSync(join(folder, "contradiction.onnx"), writeOnnx(lone));
+  const { code, out } = octavo("inspect", "contradiction.onnx");
+  assert.equal(code, 0);
+  assert.match(out, /^1 node: 1 MatMul$/m);
+  assert.match(out, /^octavo has all of its operators, but cannot run the model with these shapes$/m);
+  assert.match(out, /^shapes that cannot be inferred:\n {2}node "y" \(MatMul\): .*3.*5/m);
+  assert.doesNotMatch(out, /octavo runs/);
+});
+
+test("a shape that depends on values is no contradiction", () => {
+  const shape: Value = { name: "shape", format: "int64", shape: [2] };
+  const reshape = modelOf([makeNode("Reshape", ["x", "shape"], ["y"])], {
+    inputs: [x, shape],
+    outputs: [{ name: "y" }],
+  });
+  writeFileSync(join(folder, "later.onnx"), writeOnnx(reshape));
+  const { out } = octavo("inspect", "later.onnx");
+  assert.match(out, /^octavo runs all of its operators$/m);
+  assert.match(out, /^ {2}y: depends on the values of "shape"$/m);
 });
 
 test("--json is what inspect gives", () => {
@@ -72,6 +99,11 @@ const REFUSED: readonly [code: number, args: string[], error: string][] = [
     ["model.onnx", `--shape=${shape}`],
     `octavo inspect: --shape expected NAME=1x3x224x224, got "${shape}"\ntry octavo inspect --help\n`,
   ]),
+  [
+    2,
+    ["model.onnx", "--shape", "x=1x2x3", "--shape", "x=4x2x3"],
+    'octavo inspect: --shape expected one shape for "x", got ["x=1x2x3", "x=4x2x3"]\ntry octavo inspect --help\n',
+  ],
   [2, ["model.onnx", "--data", "x.npy"], "octavo inspect: Unknown option '--data'\ntry octavo inspect --help\n"],
   [2, [], "octavo inspect: MODEL expected one model, got []\ntry octavo inspect --help\n"],
 ];

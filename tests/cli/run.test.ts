@@ -93,6 +93,7 @@ test("--json is one document with the same", () => {
         max: 5,
         mean: 9.5 / 6,
         nan: 0,
+        rows: 2,
         top: [
           [
             [2, 3],
@@ -111,11 +112,19 @@ test("--json is one document with the same", () => {
   });
 });
 
+test("--json has five of many rows of scores, and lists of numbers in a line", () => {
+  const { out } = octavo("run", "relu.onnx", "--data", "six.npy", "--json");
+  const [output] = JSON.parse(out).outputs;
+  assert.deepEqual([output.rows, output.top.length], [6, 5]);
+  assert.match(out, /^ *"shape": \[6,3\],?$/m);
+  assert.match(out, /^ *"top": \[\[\[0,0\],\[1,0\],\[2,0\]\],.*\]$/m);
+});
+
 test("rows beyond what a model takes are run in slices", () => {
   const { code, out } = octavo("run", "two-rows.onnx", "--data", "six.npy", "-o", "slices.npy");
   assert.equal(code, 0);
   assert.match(out, /^run in 3 slices, as the model takes a fixed number of rows$/m);
-  assert.match(out, /^ {2}and 1 more rows$/m);
+  assert.match(out, /^ {2}and 1 more row$/m);
   assert.deepEqual(
     read("slices.npy"),
     floats(
@@ -178,8 +187,17 @@ const REFUSED: readonly [code: number, args: string[], message: string][] = [
     ["run", "relu.onnx", "--data", "x.npy", "--data", "x.npy"],
     `octavo run: "--data" expected ${EXPECTED}, got "x.npy"`,
   ],
+  [
+    1,
+    ["run", "relu.onnx", "--data", "x=x.npy", "--data", "x=six.npy"],
+    'octavo run: "--data" expected one file for the input "x", got ["x.npy", "six.npy"]',
+  ],
   [1, ["run", "relu.onnx", "--data", "no.npy"], 'octavo run: cannot read "no.npy": there is no such file or folder'],
-  [1, ["run", "unsupported.onnx", "--data", "x.npy"], "octavo run: model: operators that octavo cannot run: Fancy (1)"],
+  [
+    1,
+    ["run", "unsupported.onnx", "--data", "x.npy"],
+    "octavo run: unsupported.onnx: operators that octavo cannot run: Fancy (1)",
+  ],
   [
     1,
     ["run", "relu.onnx", "--data", "flat.npy"],
@@ -198,7 +216,7 @@ const REFUSED: readonly [code: number, args: string[], message: string][] = [
   [
     1,
     ["run", "relu.onnx", "--data", "relu.onnx"],
-    'octavo run: "npy" expected a file that begins with "\\x93NUMPY" and a version of 1 to 3, got',
+    'octavo run: relu.onnx: "npy" expected a file that begins with "\\x93NUMPY" and a version of 1 to 3, got',
   ],
 ];
 
@@ -219,7 +237,7 @@ test("a damaged model is one line", () => {
   writeFileSync(join(folder, "damaged.onnx"), "no model");
   const { code, out, error } = octavo("run", "damaged.onnx");
   assert.deepEqual([code, out], [1, ""]);
-  assert.match(error, /^octavo run: model: expected an ONNX file, .*\n$/);
+  assert.match(error, /^octavo run: damaged.onnx: expected an ONNX file, .*\n$/);
   assert.ok(!existsSync(join(folder, "two.npy")), "nothing was written by what was refused");
 });
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ModelError } from "../../src/check.ts";
 import type { FormatName } from "../../src/formats.ts";
-import { type ReadOptions, readOnnx, writeOnnx } from "../../src/io/onnx.ts";
+import { externalFiles, type ReadOptions, readOnnx, writeOnnx } from "../../src/io/onnx.ts";
 import { type Constant, constantOf } from "../../src/model/graph.ts";
 import type { TensorArray } from "../../src/tensor/tensor.ts";
 import { field, file, fixed, message, varint } from "./bytes.ts";
@@ -176,8 +176,51 @@ describe("data beside the file", () => {
       refuse(/number of bytes as "offset"/, entry("offset", text));
     assert.throws(
       () => readOnnx(fileAt("w"), { external: () => "text" as never }),
-      /"external\("w"\)" expected a Uint8Array/,
+      /"external\("w"\)" expected an ArrayBuffer or a Uint8Array, got "text"/,
     );
+  });
+
+  it("may be an ArrayBuffer, and has to be there at once", () => {
+    assert.deepEqual(read(fileAt("w"), { external: () => numbers.buffer }).data, Float32Array.of(1, 2));
+    for (const promise of [Promise.resolve(bytesOf(numbers)), Promise.reject(new Error("unseen"))]) {
+      assert.throws(() => readOnnx(fileAt("w"), { external: () => promise as never }), {
+        name: "TypeError",
+        message:
+          '"external("w")" expected bytes rather than a promise, as it has to be synchronous: externalFiles lists what to fetch first, got a promise',
+      });
+    }
+  });
+
+  it("names the constant and the file where it cannot be had", () => {
+    const cause = new Error("no such thing");
+    const external = () => {
+      throw cause;
+    };
+    assert.throws(
+      () => readOnnx(fileAt("a/w.bin"), { external }),
+      (error: Error) => {
+        isModelError(/^model: constant "w" is in the file "a\/w.bin", which cannot be read: no such thing$/)(error);
+        return error.cause === cause;
+      },
+    );
+  });
+
+  it("is listed by the names of its files, each once, those of subgraphs and attributes with them", () => {
+    const at = (name: string, location: string) =>
+      message(field(1, 2), field(2, 1), field(8, name), field(14, 1), entry("location", location));
+    const one = (name: string, location: string) => field(5, at(name, location));
+    const attribute = (name: string, type: number, ...fields: Uint8Array[]) =>
+      field(5, message(field(1, name), field(20, type), ...fields));
+    const node = message(
+      field(4, "If"),
+      attribute("then_branch", 5, field(6, one("c", "inside.bin"))),
+      attribute("value", 4, field(5, at("d", "attribute.bin"))),
+    );
+    const bytes = file(message(one("a", "one.bin"), one("b", "two.bin"), one("e", "one.bin"), field(1, node)));
+    assert.deepEqual(externalFiles(bytes).sort(), ["attribute.bin", "inside.bin", "one.bin", "two.bin"]);
+    assert.deepEqual(externalFiles(file(field(2, "none"))), []);
+    assert.throws(() => externalFiles(fileAt("../w")), isModelError(/in the folder of the model/));
+    assert.throws(() => externalFiles(Uint8Array.of(1, 2, 3)), isModelError(/expected an ONNX file/));
   });
 
   it("is never outside the model's folder", () => {

@@ -84,6 +84,20 @@ describe("the bytes", () => {
     assert.throws(() => readOnnx(bytes, { externals: 1 } as never), /unknown option "externals"/);
     assert.throws(() => readOnnx(new Uint8Array(0)), isModelError(/there is no graph/));
     assert.throws(() => readOnnx(Buffer.from("TFL3 is another format")), isModelError(/expected an ONNX file/));
+    // TensorFlow Lite's files begin with an offset, and what they are
+    for (const head of [
+      [0x1c, 0, 0, 0],
+      [0x24, 0, 0, 0],
+      [0x50, 0x4b, 3, 4],
+      [0x89, 0x48, 0x44, 0x46],
+    ]) {
+      assert.throws(
+        () => readOnnx(Buffer.concat([Buffer.from(head), Buffer.from("TFL3 and more of it")])),
+        isModelError(
+          /^model: expected an ONNX file, .* \((a field that is none, or is cut off|there is no graph in it)\)$/,
+        ),
+      );
+    }
     assert.throws(() => readOnnx(bytes.subarray(0, bytes.length - 5)), isModelError(/expected an ONNX file/));
   });
 
@@ -176,6 +190,23 @@ describe("what octavo has no use for", () => {
     const changed = readOnnx(writeOnnx({ ...model, graph, opsets }));
     assert.deepEqual(changed.graph.inputs, [{ name: "x", format: "float32", shape: [8] }]);
     assert.equal(changed.opsets.get("com.example"), 4);
+  });
+
+  it("survives in entries of one name, of which the last one counts", () => {
+    const entry = (version: number, ...more: Uint8Array[]) => field(8, message(field(2, version), ...more));
+    const more = unknown("in an opset");
+    for (const [versions, last] of [
+      [[entry(7, more), entry(17)], 17],
+      [[entry(17), entry(7, more)], 7],
+      [[entry(7, more), entry(17), entry(9)], 9],
+      [[entry(8), entry(7, more), entry(17, unknown("too"))], 17],
+    ] as const) {
+      const { model, written } = roundTrip(message(...versions, field(7, field(1, field(4, "Relu")))));
+      assert.equal(model.opsets.get(""), last);
+      assert.ok(holds(written, more));
+      const raised = writeOnnx({ ...model, opsets: new Map([["", 20]]) });
+      assert.equal(readOnnx(raised).opsets.get(""), 20);
+    }
   });
 
   it("types that are no tensors of numbers, tensors of strings and complex numbers stay as they are", () => {
@@ -293,6 +324,16 @@ describe("models", () => {
     assert.throws(() => readOnnx(of(field(8, field(2, 5)))), isModelError(/opset of 6\.\.28, got 5/));
     assert.throws(() => readOnnx(of(field(8, field(2, 29)))), isModelError(/got 29/));
     assert.throws(() => readOnnx(of()), isModelError(/got none/));
+  });
+
+  it("are not written if they would not be read", () => {
+    const relu = modelOf([makeNode("Relu", ["x"], ["y"])]);
+    const write = (version?: number) =>
+      writeOnnx({ ...relu, opsets: new Map(version === undefined ? [] : [["", version]]) });
+    for (const version of [5, 29, 99, 17.5, Number.NaN])
+      assert.throws(() => write(version), isModelError(new RegExp(`opset of 6\\.\\.28, got ${version}$`)));
+    assert.throws(() => write(), isModelError(/got none$/));
+    assert.equal(readOnnx(write(28)).opsets.get(""), 28);
   });
 
   it("are refused if two constants have one name, or one has none", () => {
