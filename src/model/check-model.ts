@@ -4,7 +4,7 @@ import { constantError, typeError } from "../check.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { storedLength, tensorArray } from "../tensor/tensor.ts";
 import { typeOfFormat } from "./data-types.ts";
-import { type Constant, type Graph, graphsOf, type Model, type OpaqueConstant } from "./graph.ts";
+import { type Constant, checkOpsets, type Graph, graphsOf, type Model, type OpaqueConstant } from "./graph.ts";
 
 /** @throws ModelError where a constant's format is not ONNX's, or its data not what format and shape ask for */
 export function checkConstant(constant: Constant | OpaqueConstant, name: string): void {
@@ -33,7 +33,7 @@ function checkGraph(graph: Graph): void {
 
 /**
  * Checks that a value is a model, and its constants.
- * @throws TypeError for anything else, such as the bytes of a file; ModelError as {@link checkConstant}
+ * @throws TypeError for anything else, such as the bytes of a file; ModelError as {@link checkOpsets} and {@link checkConstant}
  */
 export function checkModel(model: Model): void {
   const graph: Graph | undefined = model?.graph;
@@ -44,5 +44,6 @@ export function checkModel(model: Model): void {
       throw typeError("model.graph.nodes", "nodes with inputs, outputs, and a Map of attributes", graph.nodes);
     }
   }
+  checkOpsets(model);
   checkGraph(graph);
 }

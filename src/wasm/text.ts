@@ -27,11 +27,11 @@ function tableOf(frequent: readonly number[]): Uint8Array {
 /** The bytes of a text, of which `frequent` have a character each. The loop is short, for it runs before engines make it fast. */
 export function fromText(text: string, frequent: readonly number[]): Uint8Array<ArrayBuffer> {
   const table = tableOf(frequent);
-  const bytes = new TextEncoder().encode(text);
+  const bytes = new Uint8Array(text.length);
   let count = 0;
   let set = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    const code = bytes[i] as number;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
     if (code < FIRST) {
       set = (code - SPACE + 1) * SET;
     } else {

@@ -201,7 +201,7 @@ const REFUSED: readonly [code: number, args: string[], message: string][] = [
   [
     1,
     ["run", "relu.onnx", "--data", "flat.npy"],
-    'octavo run: "x.shape" expected "x" float32 [N, 3] (the model expects "x" float32 [N, 3]), got [6]',
+    'octavo run: "x.shape" expected "x" float32 [N, 3], got [6]',
   ],
   [
     1,
