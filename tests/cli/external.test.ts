@@ -7,16 +7,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { field, file, message } from "../io/bytes.ts";
+import { modelAt } from "../io/bytes.ts";
 import { CLI, folder, octavo } from "./command.ts";
-
-/** A file whose one constant, and output, is three numbers of a file beside it. */
-function modelAt(location: string): Uint8Array {
-  const entry = field(13, message(field(1, "location"), field(2, location)));
-  const constant = message(field(1, 3), field(2, 1), field(8, "w"), field(14, 1), entry);
-  const node = message(field(1, "w"), field(2, "y"), field(4, "Identity"));
-  return file(message(field(1, node), field(5, constant), field(12, field(1, "y"))));
-}
 
 const numbers = new Uint8Array(Float32Array.of(1, 2, 6).buffer);
 mkdirSync(join(folder, "models", "weights"), { recursive: true });

@@ -32,3 +32,11 @@ export function file(graph: Uint8Array, ...more: Uint8Array[]): Buffer {
   const opset = field(8, field(2, 13));
   return message(field(1, 8), opset, field(7, graph), ...more);
 }
+
+/** A model file whose one constant, and output, is three float32 of a file beside it. */
+export function modelAt(location: string): Buffer {
+  const entry = field(13, message(field(1, "location"), field(2, location)));
+  const constant = message(field(1, 3), field(2, 1), field(8, "w"), field(14, 1), entry);
+  const node = message(field(1, "w"), field(2, "y"), field(4, "Identity"));
+  return file(message(field(1, node), field(5, constant), field(12, field(1, "y"))));
+}
