@@ -378,7 +378,7 @@ export function constantError(name: string, wanted: string, value: unknown): Mod
 /** The error of a constant whose file cannot be had; `why` is what was thrown. */
 export function externalError(name: string, file: string, why: unknown): ModelError {
   const text = why instanceof Error ? why.message : String(why);
-  return modelError(`constant "${name}" is in the file "${file}", which cannot be read: ${text}`, why);
+  return modelError(`constant "${name}" is in the file "${file}": ${text}`, why);
 }
 
 /** A node as errors tell of it. */
