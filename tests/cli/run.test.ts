@@ -198,11 +198,7 @@ const REFUSED: readonly [code: number, args: string[], message: string][] = [
     ["run", "unsupported.onnx", "--data", "x.npy"],
     "octavo run: unsupported.onnx: operators that octavo cannot run: Fancy (1)",
   ],
-  [
-    1,
-    ["run", "relu.onnx", "--data", "flat.npy"],
-    'octavo run: "x.shape" expected "x" float32 [N, 3], got [6]',
-  ],
+  [1, ["run", "relu.onnx", "--data", "flat.npy"], 'octavo run: "x.shape" expected "x" float32 [N, 3], got [6]'],
   [
     1,
     ["run", "integers.onnx", "--data", "fraction.npy"],

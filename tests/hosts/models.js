@@ -349,6 +349,9 @@ export const MODEL_EXERCISES = {
     const { graph } = octavo.readOnnx(octavo.writeOnnx(network()));
     record(...graph.nodes.map(({ name }) => name), ...[...graph.constants.values()].map(({ data }) => data));
   },
+  externalFiles(octavo, record) {
+    record(octavo.externalFiles(octavo.writeOnnx(network())));
+  },
   ModelError(octavo, record) {
     const { model, feeds } = modelOf(["Nothing", [f(3)]], 1);
     for (const call of [() => octavo.run(model, feeds), () => octavo.readOnnx(Uint8Array.of(10, 200, 1))]) {
