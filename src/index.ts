@@ -81,5 +81,5 @@ export {
 export { type ResizeOptions, resize } from "./tensor/resize.ts";
 export type { Arithmetic, Clamp, ResultOptions } from "./tensor/result.ts";
 export { logSoftmax, type SoftmaxOptions, softmax } from "./tensor/softmax.ts";
-export type { FloatTensor, QTensor, Tensor, TensorArray } from "./tensor/tensor.ts";
+export type { FloatTensor, QTensor, Tensor, TensorArray, TypedTensor } from "./tensor/tensor.ts";
 export { ready, type Tier, tier, useTier } from "./wasm/kernels.ts";

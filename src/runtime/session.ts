@@ -9,7 +9,7 @@ import { checkSupported, infer } from "../model/infer.ts";
 import type { Known } from "../model/operator.ts";
 import { Store } from "../model/store.ts";
 import { DISPOSE } from "../tensor/prepare.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { Tensor, TypedTensor } from "../tensor/tensor.ts";
 import { checkFeeds, type Feeds } from "./feeds.ts";
 import { type Observe, type Plan, plan } from "./plan.ts";
 
@@ -104,7 +104,7 @@ export class Session {
    * @param feeds tensors, or arrays where the model knows the shape; dynamic extents may differ from run to run
    * @returns copies of the outputs, by name
    */
-  run(feeds: Feeds, options?: RunOptions): Record<string, Tensor> {
+  run(feeds: Feeds, options?: RunOptions): Record<string, TypedTensor> {
     const { observe } = checkOptions(options, ["observe"], "run");
     if (observe !== undefined) checkFunction(observe, "observe");
     const content = contents.get(this);
@@ -114,7 +114,7 @@ export class Session {
     const planned = planOf(content, tensors);
     content.isRunning = true;
     try {
-      return planned.run(tensors, observe);
+      return planned.run(tensors, observe) as Record<string, TypedTensor>;
     } finally {
       content.isRunning = false;
     }

@@ -37,6 +37,22 @@ export interface Tensor {
   readonly data: TensorArray;
 }
 
+/** The array of a format's data. */
+type ArrayOf<F extends FormatName> = F extends "float32"
+  ? Float32Array
+  : F extends "float64"
+    ? Float64Array
+    : F extends "int64"
+      ? BigInt64Array
+      : F extends "uint64"
+        ? BigUint64Array
+        : CodeArray;
+
+/** A tensor whose array TypeScript knows once its format is looked at: `if (y.format === "float32") y.data` is a Float32Array. */
+export type TypedTensor = {
+  readonly [F in FormatName]: { readonly format: F; readonly shape: readonly number[]; readonly data: ArrayOf<F> };
+}[FormatName];
+
 /** A tensor of float32 numbers. */
 export interface FloatTensor {
   readonly format: "float32";
