@@ -1,6 +1,7 @@
 // What a caller feeds, held to what the model expects.
 
-import { checkArray, checkFormatName, rangeError, typeError } from "../check.ts";
+import { checkArray, rangeError, typeError } from "../check.ts";
+import { checkFormatName } from "../check-format.ts";
 import type { FormatName } from "../formats.ts";
 import { type Extent, feedsOf, type Model, type Value } from "../model/graph.ts";
 import { sizeOf } from "../tensor/shape.ts";

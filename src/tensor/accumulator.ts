@@ -1,6 +1,7 @@
 // How wide an accumulator has to be (docs/math.md, equation 24).
 
-import { checkFormat, checkInteger, checkZeros, rangeError, typeError } from "../check.ts";
+import { checkInteger, checkZeros, rangeError, typeError } from "../check.ts";
+import { checkFormat } from "../check-format.ts";
 import { engine } from "../wasm/kernels.ts";
 import { blockSizes, checkBlockWeight } from "./block-weight.ts";
 import { contentOf, PreparedWeight } from "./prepare.ts";

@@ -5,13 +5,13 @@ import {
   checkArray,
   checkFlag,
   checkFloats,
-  checkFormat,
   checkInteger,
   checkOptions,
   checkWord,
   nanError,
   typeError,
 } from "../check.ts";
+import { checkFormat } from "../check-format.ts";
 import {
   type CodeArray,
   type FloatFormat,

@@ -1,7 +1,8 @@
 // Codes that become other codes one by one: directly where there are few, through a table of all of them where there are
 // more; and the numbers of TensorFlow Lite's integer arithmetic (docs/math.md, equation 34).
 
-import { checkFormat, checkOptions, checkScales, checkWord, checkZeros, rangeError } from "../check.ts";
+import { checkOptions, checkScales, checkWord, checkZeros, rangeError } from "../check.ts";
+import { checkFormat } from "../check-format.ts";
 import { type CodeArray, codeType, type Format, type IntegerFormat } from "../formats.ts";
 import { codeRange, integerMultiplier } from "../quantizer.ts";
 import type { Take } from "../wasm/arena.ts";

@@ -1,7 +1,8 @@
 // What quantization costs: squared error with clipping and rounding apart (docs/math.md, equations 17 and 18), and a table of
 // it over formats.
 
-import { checkFloats, checkFormat, checkOptions, rangeError, typeError } from "../check.ts";
+import { checkFloats, checkOptions, rangeError, typeError } from "../check.ts";
+import { checkFormat } from "../check-format.ts";
 import {
   bitsPerValue,
   type FloatFormat,

@@ -1,7 +1,8 @@
 // A range observer: streamed, in constant memory, mergeable in any order and any split, plain JSON between machines.
 // Extremes, counts and the histogram merge exactly; mean and variance to 1e-12 (docs/math.md, equations 12 and 14).
 
-import { checkFloats, checkFormat, checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
+import { checkFloats, checkInteger, checkOptions, rangeError, typeError } from "../check.ts";
+import { checkFormat } from "../check-format.ts";
 import type { Format } from "../formats.ts";
 import { engine } from "../wasm/kernels.ts";
 import { grainOf, writePlace } from "./grain.ts";

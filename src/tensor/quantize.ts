@@ -3,7 +3,6 @@
 import {
   checkAxis,
   checkFloats,
-  checkFormat,
   checkInteger,
   checkOptions,
   checkScales,
@@ -11,10 +10,10 @@ import {
   checkWord,
   checkZeros,
   conflict,
-  formatOf,
   rangeError,
   typeError,
 } from "../check.ts";
+import { checkFormat, formatOf } from "../check-format.ts";
 import { type Format, type FormatRow, floatMax } from "../formats.ts";
 import { blockScales } from "./block.ts";
 import { throwNan } from "./codec.ts";

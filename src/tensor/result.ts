@@ -1,7 +1,8 @@
 // What the result of an integer operator is quantized to: format, scale, zero, and the clamp that a fused activation is
 // (docs/math.md, equation 21).
 
-import { checkFormat, checkScales, checkWord, checkZeros, rangeError, typeError } from "../check.ts";
+import { checkScales, checkWord, checkZeros, rangeError, typeError } from "../check.ts";
+import { checkFormat } from "../check-format.ts";
 import type { CodeArray, FormatName, IntegerFormat } from "../formats.ts";
 import { type CodeRange, codeRange, roundHalfAway, roundHalfEven } from "../quantizer.ts";
 import type { QTensor } from "./tensor.ts";

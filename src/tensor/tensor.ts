@@ -3,7 +3,6 @@
 import {
   checkArray,
   checkAxis,
-  checkFormat,
   checkInteger,
   checkScales,
   checkShape,
@@ -11,6 +10,7 @@ import {
   rangeError,
   typeError,
 } from "../check.ts";
+import { checkFormat } from "../check-format.ts";
 import {
   type CodeArray,
   codeType,
