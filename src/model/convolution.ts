@@ -9,7 +9,7 @@ import { FLOATS } from "./integers.ts";
 import type { Call, Known, Place, Site } from "./operator.ts";
 import { keepWords, keepZeros } from "./record.ts";
 import { checkFormats, input } from "./site.ts";
-import type { Axis } from "./window.ts";
+import type { Axis } from "./windows.ts";
 
 /** What a convolution is of. */
 export interface Images {

@@ -1,8 +1,8 @@
 // One node computed on its own: constants folded, shapes worked out, while a model is planned.
 
 import { sizeOf } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { storedLength, tensorArray } from "../tensor/tensor.ts";
+import { storedLength, type Tensor, tensorArray } from "../tensor/tensor.ts";
+import type { Constant } from "./graph.ts";
 import { bytesOf, type Known, type Operator, type Place, type Site } from "./operator.ts";
 import { Store } from "./store.ts";
 
@@ -19,7 +19,7 @@ export function constantPlace(store: Store, { format, shape }: Known, value: Ten
 }
 
 /** The outputs of a node whose inputs are all known. */
-export function evaluate(operator: Operator, site: Site): Tensor[] {
+export function evaluate(operator: Operator, site: Site): Constant[] {
   const store = new Store();
   try {
     const inputs = site.inputs.map((known) => known && constantPlace(store, known, known.value as Tensor));
@@ -35,7 +35,7 @@ export function evaluate(operator: Operator, site: Site): Tensor[] {
 }
 
 /** A copy of what is at a place. */
-export function readPlace(store: Store, place: Place): Tensor {
+export function readPlace(store: Store, place: Place): Constant {
   const { format, shape, value } = place;
   if (value) return { format, shape, data: value.data.slice() };
   const data = new (tensorArray(format))(storedLength(format, sizeOf(shape)));

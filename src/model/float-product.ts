@@ -86,8 +86,8 @@ export function prepareProduct(store: Store, p: FloatProduct, isPacked = false):
 /** Pointer to all of b, a constant, in panels, packed once for each `form`. */
 export function packPanels(store: Store, p: FloatProduct, b: Tensor, form: string): number {
   const { arena, kernels } = store.engine;
-  return store.once(b, `panels ${form} ${p.factor}`, () => {
-    const panels = store.keep(wholePanels(p.columns) * p.length * 4);
+  return store.once(b, `panels ${form} ${p.factor}`, (keeper) => {
+    const panels = keeper.keep(wholePanels(p.columns) * p.length * 4);
     arena.scope(() => {
       const record = writeProduct(p, false, (words) => arena.copy(Uint32Array.from(words)));
       kernels.pack_f32_panels(record, arena.copy(b.data), panels);

@@ -1,6 +1,5 @@
 // What follows from constants alone, computed once.
 
-import type { FormatName } from "../formats.ts";
 import { evaluate } from "./evaluate.ts";
 import {
   type Constant,
@@ -12,7 +11,7 @@ import {
   withGraph,
   withoutUnused,
 } from "./graph.ts";
-import { bytesOf, type Known, type Operator, type Site } from "./operator.ts";
+import { bytesOf, type Known, knownOf, type Operator, type Site } from "./operator.ts";
 import { operatorOf } from "./ops/index.ts";
 
 /** Bytes that a model may grow by where a node is folded. */
@@ -24,7 +23,7 @@ type Constants = Map<string, Constant>;
 function siteOf(model: Model, constants: Constants, node: Node): Site | undefined {
   const known = (name: string): Known | undefined => {
     const value = constants.get(name);
-    return value && { format: value.format, shape: value.shape, value };
+    return value && knownOf(value);
   };
   const inputs = node.inputs.map(known);
   if (inputs.some((input, i) => !input && node.inputs[i] !== "")) return undefined;
@@ -47,7 +46,7 @@ function folded(model: Model, constants: Constants, node: Node, choice: Choice):
   const operator = operatorOf(node);
   const site = operator && siteOf(model, constants, node);
   if (!site || !choice(operator, site)) return undefined;
-  return evaluate(operator, site).map((value) => ({ ...value, format: value.format as FormatName }));
+  return evaluate(operator, site);
 }
 
 /** The same model with constants in the place of nodes that take constants only. */

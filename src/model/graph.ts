@@ -118,10 +118,16 @@ export function constantOf(graph: Graph, name: string): Constant | undefined {
   return constant && "data" in constant ? constant : undefined;
 }
 
-/** The constants of a graph, those of its nodes' subgraphs included. */
-export function allConstants(graph: Graph): (Constant | OpaqueConstant)[] {
-  const inside = graph.nodes.flatMap(({ attributes }) => [...attributes.values()].flatMap(graphsOf));
-  return [...graph.constants.values(), ...inside.flatMap(allConstants)];
+/** Tensors among a node's attributes, those of its subgraphs included. */
+export function constantsIn({ attributes }: Node): (Constant | OpaqueConstant)[] {
+  return [...attributes.values()].flatMap((attribute) =>
+    attribute.kind === "tensor" ? [attribute.value] : graphsOf(attribute).flatMap(allConstants),
+  );
+}
+
+/** The constants of a graph, those in its nodes included. */
+export function allConstants({ constants, nodes }: Graph): (Constant | OpaqueConstant)[] {
+  return [...constants.values(), ...nodes.flatMap(constantsIn)];
 }
 
 /** The inputs that have to be fed: those that are no constants. */

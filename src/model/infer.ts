@@ -2,12 +2,11 @@
 // known.
 
 import { modelError, nodeError } from "../check.ts";
-import type { FormatName } from "../formats.ts";
 import { nodesInside } from "./branch.ts";
 import { evaluate } from "./evaluate.ts";
 import { EXPANSIONS, type Expansion } from "./expand.ts";
 import { type Extent, type Graph, inOrder, type Model, type Node, type Value, versionOf } from "./graph.ts";
-import type { Known, Operator, Site } from "./operator.ts";
+import { type Known, knownOf, type Operator, type Site } from "./operator.ts";
 import { operatorName, operatorOf } from "./ops/index.ts";
 
 /** A node that is left to run. */
@@ -102,9 +101,7 @@ export function step(walk: Walk, node: Node): string[] {
   const missing = missingValues(operator, site);
   if (missing.length > 0) return missing;
   const whole = isKnown(site);
-  const inferred: Known[] = whole
-    ? evaluate(operator, site).map((value) => ({ format: value.format as FormatName, shape: value.shape, value }))
-    : operator.infer(site);
+  const inferred: Known[] = whole ? evaluate(operator, site).map(knownOf) : operator.infer(site);
   const outputs = node.outputs.map((name, i) => {
     if (name === "") return undefined;
     if (!inferred[i]) throw nodeError(node, `gives ${node.outputs.length} outputs, expected ${inferred.length}`);
@@ -120,7 +117,7 @@ export function step(walk: Walk, node: Node): string[] {
 
 function learnConstants(known: Map<string, Known>, constants: Graph["constants"]): void {
   for (const [name, value] of constants) {
-    if ("data" in value) known.set(name, { format: value.format, shape: value.shape, value });
+    if ("data" in value) known.set(name, knownOf(value));
   }
 }
 
@@ -134,12 +131,11 @@ export function begin(model: Model, feeds: ReadonlyMap<string, Known>): Walk {
 }
 
 /**
- * Infers all that follows from what is known of the graph's inputs.
+ * Infers all that follows from what is known of the inputs of a graph whose operators are supported.
  * @param feeds what is known of the inputs that are fed; an input that is a constant may be left out
- * @throws ModelError where shapes contradict each other, or operators are not supported
+ * @throws ModelError where shapes contradict each other
  */
 export function infer(model: Model, feeds: ReadonlyMap<string, Known>): Inference {
-  checkSupported(model);
   const walk = begin(model, feeds);
   const { known, steps, sources } = walk;
   for (const node of inOrder(model.graph)) {

@@ -3,7 +3,7 @@
 import type { FormatName } from "../formats.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { storedLength, type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
-import type { Node } from "./graph.ts";
+import type { Constant, Node } from "./graph.ts";
 import type { Store } from "./store.ts";
 
 /** What is known of a value before a model runs; with `value`, all of it. */
@@ -11,6 +11,11 @@ export interface Known {
   readonly format: FormatName;
   readonly shape: readonly number[];
   readonly value?: Tensor | undefined;
+}
+
+/** What is known of a constant: all. */
+export function knownOf(value: Constant): Known {
+  return { format: value.format, shape: value.shape, value };
 }
 
 /** A node and what is known of its inputs. */
@@ -76,9 +81,4 @@ export function bytesOf({ format, shape }: Known): number {
 /** The data at a place; good until memory is taken. */
 export function viewOf({ store }: Call, place: Place): TensorArray {
   return store.view(place, place.at);
-}
-
-/** A copy of what is at a place. */
-export function readOf(call: Call, place: Place): Tensor {
-  return { format: place.format, shape: place.shape, data: viewOf(call, place).slice() };
 }

@@ -16,8 +16,9 @@ import { weightOf } from "../tensor/weight.ts";
 import type { Arena, Take } from "../wasm/arena.ts";
 import { SLACK } from "../wasm/heap.ts";
 import type { Engine } from "../wasm/kernels.ts";
+import { readPlace } from "./evaluate.ts";
 import type { Node } from "./graph.ts";
-import { type Call, type Known, lengthOf, type Operator, type Place, readOf, type Site } from "./operator.ts";
+import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "./operator.ts";
 import { checkFormats, input } from "./site.ts";
 import { copyAlong, transposition } from "./transpose.ts";
 
@@ -98,7 +99,7 @@ export function programRow(
 
 /** An input's tensor: itself where it is known, else a copy of what is at its place. */
 export function tensorOf(call: Call, place: Place): Tensor {
-  return place.value ?? readOf(call, place);
+  return place.value ?? readPlace(call.store, place);
 }
 
 function scalesOf({ format, data }: Tensor): Float32Array {

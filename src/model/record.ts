@@ -9,9 +9,7 @@ export function floatWord(value: number): number {
 
 /** Words that stay in memory as long as the store. */
 export function keepWords(store: Store, words: ArrayLike<number>): number {
-  const at = store.keep(words.length * 4);
-  store.engine.arena.write(at, Uint32Array.from(words));
-  return at;
+  return store.keepCopy(Uint32Array.from(words));
 }
 
 /** Zeros that stay in memory as long as the store. */

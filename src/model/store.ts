@@ -2,8 +2,7 @@
 
 import type { FormatName } from "../formats.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import type { Tensor, TensorArray } from "../tensor/tensor.ts";
-import { storedLength, tensorArray } from "../tensor/tensor.ts";
+import { storedLength, type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
 import { SLACK } from "../wasm/heap.ts";
 import { type Engine, engine } from "../wasm/kernels.ts";
 
@@ -16,8 +15,6 @@ export class Store {
   private readonly base: Store | undefined;
   /** The constants that last as long as this store, and what was made of them. */
   private readonly constants: Set<unknown>;
-  /** How many calls of `once` are under way in the base. */
-  private making = 0;
   private readonly blocks: { at: number; bytes: number }[] = [];
   private readonly made = new Map<Tensor, Map<string, unknown>>();
 
@@ -28,40 +25,37 @@ export class Store {
 
   /** Takes memory; its content is undefined. */
   keep(bytes: number): number {
-    if (this.base && this.making > 0) return this.base.keep(bytes);
     const block = { at: this.engine.heap.take(bytes + SLACK), bytes: bytes + SLACK };
     this.blocks.push(block);
     return block.at;
   }
 
-  /** What is made of a constant, made once: every plan that shares the store shares it. `make` is told where that is kept. */
+  /**
+   * What is made of a constant, made once: every plan that shares the store shares it. `make` keeps memory in the store that it is
+   * given, the one that lasts as long as the constant.
+   */
   once<T>(constant: Tensor, what: string, make: (keeper: Store) => T): T {
-    if (this.base?.constants.has(constant)) return this.inBase(this.base, constant, what, make);
+    if (this.base?.constants.has(constant)) {
+      const made = this.base.once(constant, what, make);
+      this.base.constants.add(made);
+      return made;
+    }
     const forms = this.made.get(constant) ?? new Map<string, unknown>();
     this.made.set(constant, forms);
     if (!forms.has(what)) forms.set(what, make(this));
     return forms.get(what) as T;
   }
 
-  /** What `make` keeps is kept in the base. */
-  private inBase<T>(base: Store, constant: Tensor, what: string, make: (keeper: Store) => T): T {
-    this.making++;
-    try {
-      const made = base.once(constant, what, make);
-      base.constants.add(made);
-      return made;
-    } finally {
-      this.making--;
-    }
+  /** Keeps a copy of an array. */
+  keepCopy(array: TensorArray): number {
+    const at = this.keep(array.byteLength);
+    this.engine.arena.write(at, array);
+    return at;
   }
 
   /** Pointer to a constant's data. */
   at(constant: Tensor): number {
-    return this.once(constant, "data", () => {
-      const at = this.keep(constant.data.byteLength);
-      this.engine.arena.write(at, constant.data);
-      return at;
-    });
+    return this.once(constant, "data", (keeper) => keeper.keepCopy(constant.data));
   }
 
   /** The data of a value at a pointer; good until memory is taken. */

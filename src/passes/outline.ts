@@ -4,7 +4,7 @@
 import type { FormatName } from "../formats.ts";
 import { evaluate } from "../model/evaluate.ts";
 import { constantOf, inOrder, type Model, type Node, type Value, versionOf } from "../model/graph.ts";
-import { bytesOf, type Known } from "../model/operator.ts";
+import { bytesOf, type Known, knownOf } from "../model/operator.ts";
 import { operatorOf } from "../model/ops/index.ts";
 
 /** Lengths with many divisors, within what models have tables of positions for. */
@@ -36,7 +36,7 @@ function outputsOf(model: Model, knowns: Knowns, node: Node): readonly Known[] {
     const outputs = operator.infer(site);
     const isSmall = [...inputs, ...outputs].every((each) => !each || bytesOf(each) <= MOST_BYTES);
     if (!isSmall || !inputs.every((input) => !input || input.value)) return outputs;
-    return evaluate(operator, site).map((value) => ({ format: value.format as FormatName, shape: value.shape, value }));
+    return evaluate(operator, site).map(knownOf);
   } catch {
     return []; // it does not fit this length, or never: running it will tell
   }
@@ -51,7 +51,7 @@ function knownsOf(model: Model, length: number): Knowns {
   }
   for (const name of graph.constants.keys()) {
     const value = constantOf(graph, name);
-    if (value) knowns.set(name, { format: value.format, shape: value.shape, value });
+    if (value) knowns.set(name, knownOf(value));
   }
   for (const node of inOrder(graph)) {
     outputsOf(model, knowns, node).forEach((known, i) => {

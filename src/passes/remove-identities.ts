@@ -119,6 +119,7 @@ export function removeIdentities(model: Model): Model {
   const edit = new Edit(model);
   edit.sweep();
   edit.each(rule);
-  const pruned = withoutUnused(edit.model);
-  return pruned.graph.constants.size < edit.model.graph.constants.size ? pruned : edit.model;
+  const { model: edited } = edit;
+  const pruned = withoutUnused(edited);
+  return pruned.graph.constants.size < edited.graph.constants.size ? pruned : edited;
 }

@@ -6,10 +6,11 @@ import { decode } from "../io/wire.ts";
 import { checkModel } from "../model/check-model.ts";
 import { foldConstants } from "../model/fold-constants.ts";
 import {
+  allConstants,
   type Constant,
+  constantsIn,
   type Extent,
   feedsOf,
-  graphsOf,
   type Model,
   type Node,
   type OpaqueConstant,
@@ -143,17 +144,6 @@ function weigh(constants: readonly (Constant | OpaqueConstant)[]) {
   return { parameters, bytes };
 }
 
-/** Tensors among a node's attributes, those of its subgraphs included. */
-function attributeConstants({ attributes }: Node): (Constant | OpaqueConstant)[] {
-  return [...attributes.values()].flatMap((attribute) => {
-    if (attribute.kind === "tensor") return [attribute.value];
-    return graphsOf(attribute).flatMap(({ constants, nodes }) => [
-      ...constants.values(),
-      ...nodes.flatMap(attributeConstants),
-    ]);
-  });
-}
-
 function counts(names: readonly string[]): Record<string, number> {
   const found = new Map<string, number>();
   for (const name of names) found.set(name, (found.get(name) ?? 0) + 1);
@@ -214,7 +204,7 @@ export function inspect(model: Model, shapes?: Shapes): Inspection {
     const fresh = new Set(node.inputs.filter((name) => graph.constants.has(name) && !taken.has(name)));
     for (const name of fresh) taken.add(name);
     const constants = Array.from(fresh, (name) => graph.constants.get(name) as Constant | OpaqueConstant);
-    const { parameters, bytes } = weigh([...constants, ...attributeConstants(node)]);
+    const { parameters, bytes } = weigh([...constants, ...constantsIn(node)]);
     const outputs = node.outputs.filter(Boolean).map((name) => {
       const { format, shape } = known.get(name) ?? said.get(name) ?? {};
       return plainValue(name, format, shape);
@@ -233,7 +223,6 @@ export function inspect(model: Model, shapes?: Shapes): Inspection {
   }
 
   const nodes = graph.nodes.map(inspectNode);
-  const all = [...graph.constants.values(), ...graph.nodes.flatMap(attributeConstants)];
   return {
     name: graph.name,
     ir: model.ir,
@@ -247,7 +236,7 @@ export function inspect(model: Model, shapes?: Shapes): Inspection {
     operators: counts(nodes.map(({ operator }) => operator)),
     unsupported: Object.fromEntries(Array.from(unsupported(model), ([name, each]) => [name, each.length])),
     batchNorms: batchNormsOf(model),
-    ...weigh(all),
+    ...weigh(allConstants(graph)),
     macs: sum(nodes.map(({ macs = 0 }) => macs)),
   };
 }

@@ -18,7 +18,7 @@ import { crossed, multiples } from "../float-product.ts";
 import { inFloat32 } from "../float-row.ts";
 import type { Call, Operator, Site } from "../operator.ts";
 import { input } from "../site.ts";
-import { type Axis, autoPadOf, extentsOf, halves, reachOf, threeAxes, windowsOf } from "../window.ts";
+import { type Axis, autoPadOf, extentsOf, halves, reachOf, threeAxes, windowsOf } from "../windows.ts";
 import { keepFinish } from "./fused.ts";
 
 type Axes = readonly [Axis, Axis, Axis];
@@ -97,12 +97,9 @@ function weightsOf(call: Call, images: Images, taps: number[]): () => number {
   const pack = (data: Float32Array) => rowsOf(data, images, sizeOf(images.kernels), taps);
   const { value } = w;
   if (!value) return () => store.engine.arena.copy(pack(store.view(w, w.at) as Float32Array));
-  const at = store.once(value, `rows of ${images.groups} ${taps}`, () => {
-    const rows = pack(value.data as Float32Array);
-    const kept = store.keep(rows.byteLength);
-    store.engine.arena.write(kept, rows);
-    return kept;
-  });
+  const at = store.once(value, `rows of ${images.groups} ${taps}`, (keeper) =>
+    keeper.keepCopy(pack(value.data as Float32Array)),
+  );
   return () => at;
 }
 

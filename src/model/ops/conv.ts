@@ -6,7 +6,7 @@ import { inFloat32 } from "../float-row.ts";
 import type { Call, Operator, Place } from "../operator.ts";
 import { keepWords } from "../record.ts";
 import { input } from "../site.ts";
-import { type Axis, slidingAxes, threeAxes } from "../window.ts";
+import { type Axis, slidingAxes, threeAxes } from "../windows.ts";
 import { checkFused, keepFinish, withSweep } from "./fused.ts";
 
 type Axes = readonly [Axis, Axis, Axis];

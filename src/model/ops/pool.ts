@@ -9,7 +9,7 @@ import { inFloat32 } from "../float-row.ts";
 import { FLOATS, leastOf, viewsOf } from "../integers.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { checkedShape, checkFormats, input } from "../site.ts";
-import { type Axis, slidingAxes } from "../window.ts";
+import { type Axis, slidingAxes } from "../windows.ts";
 
 /** More taps along an axis, or pads, are no pooling. */
 const MOST_TAPS = 65535;

@@ -22,7 +22,7 @@ import {
   weightsOf,
 } from "../quantized.ts";
 import { input } from "../site.ts";
-import { type Axis, slidingAxes, threeAxes } from "../window.ts";
+import { type Axis, slidingAxes, threeAxes } from "../windows.ts";
 
 /** Where the operands of a convolution are among a node's inputs. */
 interface Convolution extends Operands {

@@ -28,7 +28,7 @@ import {
 } from "../quantized.ts";
 import { axisOf, checkFormats, input } from "../site.ts";
 import { broadcastAxes, copyAlong, walkOf } from "../transpose.ts";
-import { type Axis, MISSING, slidingAxes } from "../window.ts";
+import { type Axis, MISSING, slidingAxes } from "../windows.ts";
 import { choose } from "./elementwise.ts";
 
 const { a: A, b: B } = QUANTIZED;
