@@ -21,6 +21,7 @@ import { QUANTIZED_FUNCTIONS } from "./qlinear.ts";
 import { QUANTIZED_CONVOLUTIONS } from "./qlinear-conv.ts";
 import { QUANTIZED_PRODUCTS } from "./qlinear-product.ts";
 import { QUANTIZERS } from "./quantize.ts";
+import { SIMULATED } from "./quantizer.ts";
 import { RECURRENTS } from "./recurrent.ts";
 import { REDUCES } from "./reduce.ts";
 import { RESIZES } from "./resize.ts";
@@ -53,6 +54,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...REDUCES,
     ...ROTATIONS,
     ...SHAPES,
+    ...SIMULATED,
     ...TRANSPOSED,
     ...SOFTMAXES,
   }),
