@@ -140,10 +140,15 @@ export class Edit {
   }
 
   /** Adds a constant; returns its name. */
-  addConstant(wanted: string, data: Float32Array, shape: readonly number[]): string {
+  add(wanted: string, constant: Constant): string {
     const name = this.freshName(wanted);
-    this.constants.set(name, { format: "float32", shape, data });
+    this.constants.set(name, constant);
     return name;
+  }
+
+  /** Adds a constant of float32; returns its name. */
+  addConstant(wanted: string, data: Float32Array, shape: readonly number[]): string {
+    return this.add(wanted, { format: "float32", shape, data });
   }
 
   /** The name of another constant for a node that takes this one: the same, if nothing else takes it. */

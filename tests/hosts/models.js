@@ -184,6 +184,12 @@ const NODES = [
       sums(5),
     ],
   ],
+  [
+    `${MICROSOFT}QLinearConv`,
+    [u8(2, 6, 9, 7), ...quantizer(0.02, 130), i8(6, 1, 3, 3), scalar(0.01), signed(0), ...quantizer(0.05, 100)],
+    { group: 6n, clamp: [100n, 200n] },
+  ],
+  ["octavo:LookUp", [u8(5, 33), u8(256)]],
   ["QLinearMatMul", [u8(5, 33), ...quantizer(0.02, 130), u8(33, 7), ...quantizer(0.01, 120), ...quantizer(0.05, 100)]],
   ["MatMulInteger", [u8(5, 33), i8(33, 7), code(3)]],
   ["ConvInteger", [u8(1, 6, 9, 7), u8(5, 6, 3, 3), code(3)]],
