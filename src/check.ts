@@ -84,6 +84,11 @@ export function runningError(call: string): TypeError {
   return new TypeError(`"${call}" expected a session that is not running, got one whose "observe" is being called`);
 }
 
+/** The error of a kernel that failed in a worker. */
+export function threadError(kernel: string): Error {
+  return new Error(`${kernel} failed in a worker`);
+}
+
 /** The error of a combination of options. */
 export function conflict(name: string, other: string, why: string): TypeError {
   return new TypeError(`"${name}" and "${other}" exclude each other: ${why}`);
