@@ -20,10 +20,7 @@ function pad(edit: Edit, node: Node, codes: Codes): Node | undefined {
     return { ...node, attributes: new Map(node.attributes).set("value", { kind: "float", value: lo }) };
   }
   const data = new (tensorArray(codes.format) as typeof Int8Array)([lo]);
-  return {
-    ...node,
-    inputs: [x, pads, edit.add(`${codes.name}_pad`, { format: codes.format, shape: [], data }), ...axes],
-  };
+  return { ...node, inputs: [x, pads, edit.addConstant(`${codes.name}_pad`, data, [], codes.format), ...axes] };
 }
 
 /** Copies of pixels, not blends of them, nor what is not there. */

@@ -105,7 +105,7 @@ function biasOf(edit: Edit, name: string | undefined, x: Codes, w: Codes): strin
   if (codes && reals.length === count && hasSteps(codes, steps)) return codes.name;
   const data = Array.from(steps, (step, i) => roundHalfEven((reals[reals.length === 1 ? 0 : i] as number) / step));
   if (!data.every((value) => Math.abs(value) < 2 ** 31)) return undefined;
-  return edit.add(`${name}_steps`, { format: "int32", shape: [count], data: Int32Array.from(data) });
+  return edit.addConstant(`${name}_steps`, Int32Array.from(data), [count], "int32");
 }
 
 /** Whether a product's outputs lie along the axis of a weight's scales. */
@@ -127,9 +127,9 @@ function weightInputs(edit: Edit, w: Codes): string[] | undefined {
   const { shape } = edit.constant(w.node.inputs[1]) as { shape: readonly number[] };
   const zeros = w.zeros.length > 0 ? w.zeros : new Uint8Array(w.scales.length);
   return [
-    edit.add(`${w.name}_bytes`, { format, shape: constant.shape, data: bytes(numbersOf(constant)) }),
+    edit.addConstant(`${w.name}_bytes`, bytes(numbersOf(constant)), constant.shape, format),
     w.node.inputs[1] as string,
-    edit.add(`${w.name}_bytes_zero`, { format, shape, data: bytes(zeros) }),
+    edit.addConstant(`${w.name}_bytes_zero`, bytes(zeros), shape, format),
   ];
 }
 

@@ -104,6 +104,6 @@ export function tabulate(edit: Edit, node: Node, portable: boolean): void {
   if (isSame) edit.bypass(node, source.name);
   if (isSame || portable) return;
   edit.useDomain(OWN, 1);
-  const inputs = [source.name, edit.add(`${codes.name}_table`, table)];
+  const inputs = [source.name, edit.addConstant(`${codes.name}_table`, table.data, table.shape, table.format)];
   edit.replace(node, { ...makeNode("LookUp", inputs, node.outputs, {}, OWN), name: node.name });
 }

@@ -79,7 +79,7 @@ export function parametersOf(edit: Edit, codes: Codes): [scale: string, zero: st
   const [, scale = "", zero] = codes.node.inputs;
   const { format, name, scales } = codes;
   const { shape } = edit.constant(scale) as Constant;
-  return [scale, zero || edit.add(`${name}_zero`, { format, shape, data: new (tensorArray(format))(scales.length) })];
+  return [scale, zero || edit.addConstant(`${name}_zero`, new (tensorArray(format))(scales.length), shape, format)];
 }
 
 /** Names of codes, their scale and their zero: three inputs of an operator. */
