@@ -22,13 +22,9 @@ export { run } from "./runtime/run.ts";
 export { type RunOptions, Session, type SessionOptions } from "./runtime/session.ts";
 export { type CalibrateOptions, calibrate } from "./simulate/calibrate.ts";
 export { type FloatNode, notQuantized } from "./simulate/choose.ts";
-export {
-  type JobOptions,
-  type Observations,
-  observeModel,
-  type Progress,
-  type Samples,
-} from "./simulate/observe-model.ts";
+export { correctBias } from "./simulate/correct-bias.ts";
+export { type Observations, observeModel } from "./simulate/observe-model.ts";
+export type { JobOptions, Progress, Samples } from "./simulate/samples.ts";
 export type { ActivationScheme, NodeScheme, Scheme, TensorScheme, WeightScheme } from "./simulate/scheme.ts";
 export { simulate } from "./simulate/simulate.ts";
 export { accumulate } from "./tensor/accumulate.ts";

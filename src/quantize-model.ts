@@ -9,7 +9,8 @@ import { foldBatchNorms } from "./passes/fold-batch-norms.ts";
 import { fusePatterns } from "./passes/fuse-patterns.ts";
 import { removeIdentities } from "./passes/remove-identities.ts";
 import { calibrate } from "./simulate/calibrate.ts";
-import type { JobOptions, Samples } from "./simulate/observe-model.ts";
+import { correctBias } from "./simulate/correct-bias.ts";
+import { type JobOptions, KeptSamples, type Samples } from "./simulate/samples.ts";
 import { SCHEME_KEYS, type Scheme } from "./simulate/scheme.ts";
 import { simulate } from "./simulate/simulate.ts";
 
@@ -49,5 +50,8 @@ export async function quantizeModel(model: Model, options?: QuantizeModelOptions
       calibration,
     );
   }
-  return calibrate(simulated, calibration, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
+  const job = { ...(signal && { signal }), ...(onProgress && { onProgress }) };
+  const samples = new KeptSamples(calibration);
+  const calibrated = await calibrate(simulated, samples, job);
+  return correctBias(calibrated, samples.some(), job);
 }
