@@ -18,7 +18,7 @@ export type { Feeds } from "./runtime/feeds.ts";
 export { type InspectedNode, type InspectedValue, type Inspection, inspect, type Shapes } from "./runtime/inspect.ts";
 export type { Observe } from "./runtime/plan.ts";
 export { run } from "./runtime/run.ts";
-export { type RunOptions, Session } from "./runtime/session.ts";
+export { type RunOptions, Session, type SessionOptions } from "./runtime/session.ts";
 export { accumulate } from "./tensor/accumulate.ts";
 export { accumulatorBits, type CodesOf, type WeightsOf } from "./tensor/accumulator.ts";
 export { type ActivateOptions, type Activation, activate } from "./tensor/activate.ts";

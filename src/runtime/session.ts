@@ -1,7 +1,8 @@
 // A model that stays in wasm memory, planned for the shapes it is fed.
 
-import { checkFunction, checkOptions, disposedError, runningError } from "../check.ts";
+import { checkFunction, checkInteger, checkOptions, disposedError, runningError, typeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
+import type { Address } from "../host.ts";
 import { checkModel } from "../model/check-model.ts";
 import { foldAllConstants } from "../model/fold-constants.ts";
 import { allConstants, feedsOf, type Model, type Value } from "../model/graph.ts";
@@ -10,8 +11,29 @@ import type { Known } from "../model/operator.ts";
 import { Store } from "../model/store.ts";
 import { DISPOSE } from "../tensor/prepare.ts";
 import type { Tensor, TypedTensor } from "../tensor/tensor.ts";
+import { startThreads } from "../wasm/team.ts";
 import { checkFeeds, type Feeds } from "./feeds.ts";
 import { type Observe, type Plan, plan } from "./plan.ts";
+
+/** Options of {@link Session}. */
+export interface SessionOptions {
+  /**
+   * How many threads run the model, this one included, where the host shares memory between threads: 1 (the default) to 64. Results are
+   * the same bytes with any number.
+   */
+  readonly threads?: number;
+  /** Path or address of worker.js; default beside the library's own script. Pages take it from their own origin only. */
+  readonly workerUrl?: string | Address;
+}
+
+const MOST_THREADS = 64;
+
+function checkThreads(options: SessionOptions | undefined): { threads: number; script: string | undefined } {
+  const { threads = 1, workerUrl } = checkOptions(options, ["threads", "workerUrl"], "Session");
+  const script = typeof workerUrl === "object" ? workerUrl?.href : workerUrl;
+  if (workerUrl !== undefined && typeof script !== "string") throw typeError("workerUrl", "a path or a URL", workerUrl);
+  return { threads: checkInteger(threads, 1, MOST_THREADS, "threads"), script };
+}
 
 /** Options of {@link Session.run} and {@link run}. */
 export interface RunOptions {
@@ -34,13 +56,16 @@ interface Content {
   readonly model: Model;
   readonly store: Store;
   readonly plans: Planned[];
+  /** Ends the workers. */
+  readonly end: () => void;
   /** Whether a run is under way: it may not be run or disposed of from inside. */
   isRunning: boolean;
 }
 
 const contents = new WeakMap<Session, Content>();
 
-function release({ plans, store }: Content): void {
+function release({ plans, store, end }: Content): void {
+  end();
   for (const { plan } of plans.splice(0)) plan.dispose();
   store.dispose();
 }
@@ -85,14 +110,19 @@ export class Session {
   /** The inputs to feed. */
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
+  /** Settles when all threads have begun, or have failed to; runs before that use those that are there. */
+  readonly ready: Promise<void>;
 
   /** @throws ModelError for operators that octavo cannot run, all of them named */
-  constructor(model: Model) {
+  constructor(model: Model, options?: SessionOptions) {
+    const { threads, script } = checkThreads(options);
     checkModel(model);
     checkSupported(model);
     const folded = foldAllConstants(model);
-    const store = new Store(undefined, allConstants(folded.graph));
-    const content = { model: folded, store, plans: [], isRunning: false };
+    const { engine, ready, end } = startThreads(threads, script);
+    const store = new Store(undefined, allConstants(folded.graph), engine);
+    const content = { model: folded, store, plans: [], end, isRunning: false };
+    this.ready = ready;
     this.inputs = feedsOf(model.graph);
     this.outputs = model.graph.outputs;
     contents.set(this, content);
