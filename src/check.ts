@@ -74,6 +74,11 @@ export function inFile(file: string, error: Error): Error {
   return new Error(`${file}: ${error.message.replace(/^model: /, "")}`, { cause: error });
 }
 
+/** An error about one of many samples, with its number. */
+export function inSample(index: number, error: Error): Error {
+  return new Error(`sample ${index}: ${error.message.replace(/^model: /, "")}`, { cause: error });
+}
+
 /** The error of a session that is called from inside its own run. */
 export function runningError(call: string): TypeError {
   return new TypeError(`"${call}" expected a session that is not running, got one whose "observe" is being called`);
