@@ -164,13 +164,14 @@ function multiplyWide(p: Product, rows: usize, count: i32, panels: usize, column
   }
 }
 
-function multiplyBlock(p: Product, rows: usize, from: i32, count: i32): void {
+/** Columns `left`..`right` - 1, of which the first is a panel's, of a block of rows. */
+function multiplyBlock(p: Product, rows: usize, from: i32, count: i32, left: i32, right: i32): void {
   const rescale = changetype<Rescale>(p.rescale);
   const size = resultSize(rescale.result);
   const panelBytes = PANEL_STEP * <usize>stepsOf(p);
   const bytes = changetype<Patches>(p.patches).how == GATHER_BYTES;
-  for (let first: i32 = 0; first < p.columns; first += GROUP) {
-    const columns = min(p.columns - first, GROUP);
+  for (let first = left; first < right; first += GROUP) {
+    const columns = min(right - first, GROUP);
     const panels = p.panels + <usize>(first / PANEL_COLUMNS) * panelBytes;
     const to = p.output + <usize>from * <usize>p.outputStride + <usize>(p.firstColumn + first) * size;
     const table = p.firstColumn + first;
@@ -189,9 +190,7 @@ function multiplyBlock(p: Product, rows: usize, from: i32, count: i32): void {
   }
 }
 
-/** Output rows from..till - 1 of a product; any split of the rows gives the same bytes. */
-export function multiply_rows(product: usize, from: i32, till: i32): void {
-  const p = changetype<Product>(product);
+function multiplyBlocks(p: Product, from: i32, till: i32, left: i32, right: i32): void {
   for (let row = from; row < till; row += p.block) {
     const count = min(p.block, till - row);
     const rows = blockRows(p, row, row + count);
@@ -201,6 +200,18 @@ export function multiply_rows(product: usize, from: i32, till: i32): void {
         store<i32>(p.rowSums + ((<usize>i) << 2), sum);
       }
     }
-    multiplyBlock(p, rows, row, count);
+    multiplyBlock(p, rows, row, count, left, right);
   }
+}
+
+/** Output rows from..till - 1 of a product; any split of the rows gives the same bytes. */
+export function multiply_rows(product: usize, from: i32, till: i32): void {
+  const p = changetype<Product>(product);
+  multiplyBlocks(p, from, till, 0, p.columns);
+}
+
+/** Output columns of panels from..till - 1, all of their `rows`; any split of the panels gives the same bytes. */
+export function multiply_columns(product: usize, rows: i32, from: i32, till: i32): void {
+  const p = changetype<Product>(product);
+  multiplyBlocks(p, 0, rows, from * PANEL_COLUMNS, min(till * PANEL_COLUMNS, p.columns));
 }

@@ -74,9 +74,19 @@ export function inFile(file: string, error: Error): Error {
   return new Error(`${file}: ${error.message.replace(/^model: /, "")}`, { cause: error });
 }
 
+/** An error about one of many samples, with its number. */
+export function inSample(index: number, error: Error): Error {
+  return new Error(`sample ${index}: ${error.message.replace(/^model: /, "")}`, { cause: error });
+}
+
 /** The error of a session that is called from inside its own run. */
 export function runningError(call: string): TypeError {
   return new TypeError(`"${call}" expected a session that is not running, got one whose "observe" is being called`);
+}
+
+/** The error of a kernel that failed in a worker. */
+export function threadError(kernel: string): Error {
+  return new Error(`${kernel} failed in a worker`);
 }
 
 /** The error of a combination of options. */

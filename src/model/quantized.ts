@@ -1,7 +1,7 @@
 // What the rows of quantized operators share: operands as the kernels take them, parameters that are known beforehand or not, weights
 // that are packed once.
 
-import { checkScales, nodeError } from "../check.ts";
+import { checkScales, nodeError, nodeRangeError } from "../check.ts";
 import { type CodeArray, FORMATS, type FormatName, type IntegerFormat } from "../formats.ts";
 import { decodeCodes, type RealFormat, unpackCodes } from "../tensor/codec.ts";
 import { mapAll, type Step, tabled } from "../tensor/codemap.ts";
@@ -16,6 +16,7 @@ import { weightOf } from "../tensor/weight.ts";
 import type { Arena, Take } from "../wasm/arena.ts";
 import { SLACK } from "../wasm/heap.ts";
 import type { Engine } from "../wasm/kernels.ts";
+import { intsOf } from "./attributes.ts";
 import { readPlace } from "./evaluate.ts";
 import type { Node } from "./graph.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "./operator.ts";
@@ -147,10 +148,16 @@ export function codesOf(call: Call, at: Quantized, shape = input(call, at.codes)
   return operandOf(integerOf(input(call, at.codes)), shape, parameterOf(call, at));
 }
 
-/** What the codes at a place are to be. */
+/** What the codes at a place are to be; a node's `clamp` has the least and the largest that a fused activation leaves. */
 export function resultOf(call: Call, y: Place, scale: number, zero: number): Result {
   const codes = integerOf(y);
-  return { codes, ...parameterOf(call, { scale, zero }), range: rangeOf(codes), arithmetic: "onnx" };
+  const all = rangeOf(codes);
+  const clamp = intsOf(call.node, "clamp", [all.lo, all.hi]);
+  const [lo = 0, hi = 0] = clamp;
+  if (clamp.length !== 2 || lo < all.lo || hi > all.hi || lo > hi) {
+    throw nodeRangeError(call.node, "clamp", `two codes of ${all.lo}..${all.hi} in order`, clamp);
+  }
+  return { codes, ...parameterOf(call, { scale, zero }), range: { lo, hi }, arithmetic: "onnx" };
 }
 
 /** The format of a quantized result: that of its zero, or the first operand's. */

@@ -6,6 +6,7 @@ import { codeRange } from "../quantizer.ts";
 import type { Take } from "../wasm/arena.ts";
 import { SLACK } from "../wasm/heap.ts";
 import type { Engine } from "../wasm/kernels.ts";
+import { FROM, split, TILL, threadsOf } from "../wasm/threads.ts";
 import { type Output, type Tables, writeRescale } from "./multipliers.ts";
 import { CODE_CONSTANTS, type Operand } from "./operand.ts";
 import type { PackedWeight } from "./prepare.ts";
@@ -66,7 +67,25 @@ const GROUP = 64;
 /** Columns that vectors may read at once. */
 const COLUMNS = 16;
 
+/** Columns of a panel. */
+const PANEL = 8;
+
+/** Rows a thread, below which threads share columns. */
+const FEW_ROWS = 4 * TILE_ROWS;
+
+/** Outputs that the depthwise kernel sums at a time. */
+const NEIGHBOURS = 4;
+
+/** Multiplications that are worth another thread's while: some microseconds of them. */
+const WORTH = 1 << 18;
+const WORTH_DEPTHWISE = 1 << 15;
+
 const { ceil, floor, max, min } = Math;
+
+/** Copies the words of a kernel, those of each thread; gives the kernel's parameter. */
+function copyJobs({ arena }: Engine, jobs: readonly (readonly number[])[]): [at: number, 0, 0, bytes: number] {
+  return [arena.copy(Uint32Array.from(jobs.flat())), 0, 0, (jobs[0] as readonly number[]).length * 4];
+}
 
 /** Where the accumulators of a product could be: the largest magnitude, by the actual weights. */
 function largestSum({ x, w, bias }: Product): number {
@@ -208,7 +227,8 @@ export function resultBytes(output: Output): number {
 function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, count: number, take: Take): Run {
   const { packing, wide, widened } = plan;
   const { x, w, geometry } = product;
-  const { kernels, arena, dot } = w.engine;
+  const { engine } = w;
+  const { arena, dot } = engine;
   const { columns, length, groups } = w.weight;
   const isBytes = packing === "bytes" && !widened;
   const { mask, zero } = activationsAs(product, isBytes);
@@ -219,6 +239,10 @@ function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, c
   const rescale = rescaleOf(product, wide, take);
   const packed = w.at(packing);
   const perGroup = columns / groups;
+  const threads = threadsOf(engine);
+  const byRows = threads === 1 || count >= threads * FEW_ROWS;
+  const rowGrain = ceil(WORTH / (length * perGroup) / TILE_ROWS) * TILE_ROWS;
+  const panelGrain = ceil(WORTH / (length * count * PANEL));
   const parts = Array.from({ length: groups }, (_, g) => {
     const first = g * perGroup;
     const channel = (g * geometry.channels) / groups;
@@ -234,15 +258,22 @@ function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, c
     return { first, offset: inPlace ? channel : 0, patches: patchesOf(product, how, operand, channel), operands };
   });
   return (source, output) => {
-    const rows = arena.reserve(inPlace ? 0 : block * rowStride + SLACK);
-    const sums = arena.reserve(block * GROUP * 4);
-    const wideSums = arena.reserve(wide ? block * GROUP * 8 : 0);
-    const rowSums = arena.reserve(block * 4);
-    const scratch = [+widened, wide ? wideSteps(product) : 0, block, rows, sums, wideSums, rowSums];
+    const scratch = Array.from({ length: threads }, () => {
+      const rows = arena.reserve(inPlace ? 0 : block * rowStride + SLACK);
+      const sums = arena.reserve(block * GROUP * 4);
+      const wideSums = arena.reserve(wide ? block * GROUP * 8 : 0);
+      return [rows, sums, wideSums, arena.reserve(block * 4)];
+    });
     for (const { first, offset, patches, operands } of parts) {
       const from = arena.copy(Uint32Array.of(source + offset, ...patches));
+      const before = [from, ...operands, +widened, wide ? wideSteps(product) : 0, block];
       const target = [output, columns * resultBytes(product.output), first];
-      kernels.multiply_rows(arena.copy(Uint32Array.of(from, ...operands, ...scratch, ...target)), 0, count);
+      const job = copyJobs(
+        engine,
+        scratch.map((own) => [...before, ...own, ...target]),
+      );
+      if (byRows) split(engine, "multiply_rows", [job, FROM, TILL], count, rowGrain);
+      else split(engine, "multiply_columns", [job, [count], FROM, TILL], ceil(perGroup / PANEL), panelGrain);
     }
   };
 }
@@ -272,7 +303,8 @@ function depthwise(
   take: Take,
 ): Run {
   const { x, w, output } = product;
-  const { kernels, arena } = w.engine;
+  const { engine } = w;
+  const { kernels, arena } = engine;
   const { columns, length, groups } = w.weight;
   const wholeColumns = ceil(columns / COLUMNS) * COLUMNS;
   const { mask, zero } = activationsAs(product, packing === "depthwise-bytes");
@@ -286,16 +318,23 @@ function depthwise(
   const kind = [rescaleOf(product, wide, take), ...tapWords, multiplier, columns, w.at(packing)];
   const initial = copyInitialSums(product, zero, { first: 0, count: columns, wide }, take);
   const bytes = x.length * x.bytes;
+  const grain = ceil(WORTH_DEPTHWISE / (length * columns) / NEIGHBOURS) * NEIGHBOURS;
   return (source, to) => {
     const from = mask ? arena.reserve(bytes + SLACK) : source;
     if (mask) kernels.flip_u8_u8(source, from, bytes, mask);
-    const pointers = arena.reserve(block * ceil((tapGroups * taps * 4) / 16) * 16);
-    const patch = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns * x.bytes);
-    const sums = arena.reserve(block * wholeColumns * 4);
+    const patch = arena.copy(Uint32Array.of(from, ...patches));
     const bias = wide ? arena.zeros(wholeColumns * 4) : initial;
-    const scratch = [bias, block, pointers, padding, patch, sums, to, columns * resultBytes(output)];
-    const wideSums = wide ? [arena.reserve(block * columns * 8), initial] : [0, 0];
-    const words = [arena.copy(Uint32Array.of(from, ...patches)), ...kind, ...scratch, ...wideSums];
-    kernels.depthwise_rows(arena.copy(Uint32Array.of(...words)), 0, count);
+    const job = copyJobs(
+      engine,
+      Array.from({ length: threadsOf(engine) }, () => {
+        const pointers = arena.reserve(block * ceil((tapGroups * taps * 4) / 16) * 16);
+        const copies = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns * x.bytes);
+        const sums = arena.reserve(block * wholeColumns * 4);
+        const scratch = [bias, block, pointers, padding, copies, sums, to, columns * resultBytes(output)];
+        const wideSums = wide ? [arena.reserve(block * columns * 8), initial] : [0, 0];
+        return [patch, ...kind, ...scratch, ...wideSums];
+      }),
+    );
+    split(engine, "depthwise_rows", [job, FROM, TILL], count, grain);
   };
 }
