@@ -49,10 +49,15 @@ async function answer([name = "", ...args]: string[]): Promise<string> {
   if (!command) throw usageError("COMMAND", [...COMMANDS.keys()].join(" or "), name);
   const { values, positionals } = parse(command, args);
   if (values.help) return command.help;
-  const [model, ...more] = positionals;
-  if (model === undefined || more.length > 0) throw usageError("MODEL", "one model", positionals);
-  return command.run(model, values).catch((error) => {
-    throw error instanceof ModelError ? inFile(model, error) : error;
+  const models = positionals.slice(0, command.models);
+  const more = positionals.slice(command.models);
+  // what a shell makes of --data images/*.png
+  const data = values.data && [...values.data, ...more];
+  if (models.length < command.models || (more.length > 0 && !data)) {
+    throw usageError("MODEL", command.models === 1 ? "one model" : "two models", positionals);
+  }
+  return command.run(models, { ...values, ...(data && { data }) }).catch((error) => {
+    throw error instanceof ModelError && models.length === 1 ? inFile(models[0] as string, error) : error;
   });
 }
 

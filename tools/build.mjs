@@ -66,14 +66,26 @@ async function write(settings) {
   writeFileSync(path, hint(text));
 }
 
-/** The command line beside the module that it is made of. */
+/** The command line beside the module that it is made of; what few runs need is in modules that are loaded then. */
 async function command() {
   const library = {
     name: "library",
     setup: (each) => each.onResolve({ filter: /^\.{1,2}\/index\.ts$/ }, () => LIBRARY),
   };
-  const settings = { bundle: true, minify: true, target: "es2022", platform: "node", format: "esm" };
-  await build({ ...settings, entryPoints: ["src/cli.ts"], plugins: [library], outfile: "build/cli.js" });
+  const settings = { bundle: true, minify: true, target: "es2022", platform: "node", format: "esm", splitting: true };
+  const files = { outdir: "build", entryNames: "[name]", chunkNames: "cli-[name]", loader: { ".wasm": "binary" } };
+  await build({ ...settings, ...files, entryPoints: ["src/cli.ts"], plugins: [library] });
+  writeFileSync("build/cli-licenses.txt", [JPEG_GROUP, ...DECODERS.map(licenseOf)].join("\n"));
+}
+
+/** What those who made the decoder inside @jsquash/jpeg ask for. */
+const JPEG_GROUP = "This software is based in part on the work of the Independent JPEG Group.\n";
+
+/** The packages inside build/cli-decode.js. */
+const DECODERS = ["@jsquash/jpeg", "fast-png", "iobuffer", "fflate"];
+
+function licenseOf(name) {
+  return `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8")}`;
 }
 
 const LIBRARY = { path: "./octavo.js", external: true };

@@ -14,14 +14,32 @@ export interface Given {
   readonly output?: string;
   readonly data?: string[];
   readonly shape?: string[];
+  readonly size?: string;
+  readonly mean?: string;
+  readonly std?: string;
+  readonly scale?: string;
+  readonly layout?: string;
+  readonly samples?: string;
+  readonly weights?: string;
+  readonly activations?: string;
+  readonly bits?: string;
+  readonly block?: string;
+  readonly range?: string;
+  readonly form?: string;
+  readonly skip?: string[];
+  readonly "per-tensor"?: boolean;
+  readonly "per-channel"?: boolean;
+  readonly quiet?: boolean;
 }
 
-/** A command. Each takes one model, `--json` and `--help`. */
+/** A command. Each takes `--json` and `--help`. */
 export interface Command {
   readonly help: string;
+  /** How many models it takes. */
+  readonly models: 1 | 2;
   readonly options: NonNullable<ParseArgsConfig["options"]>;
   /** Gives what is printed. */
-  run(model: string, given: Given): Promise<string>;
+  run(models: readonly string[], given: Given): Promise<string>;
 }
 
 /** An address that is not a file's. */

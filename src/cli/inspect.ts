@@ -88,8 +88,9 @@ function problemsOf({ nodes }: Inspection): [node: string, text: string][] {
 
 export const INSPECT: Command = {
   help: HELP,
+  models: 1,
   options: { shape: { type: "string", multiple: true } },
-  async run(path, { shape = [], json: asJson }) {
+  async run([path = ""], { shape = [], json: asJson }) {
     const shapes = shape.map(parseShape);
     for (const [name] of shapes) {
       const same = shape.filter((_, i) => shapes[i]?.[0] === name);
