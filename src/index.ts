@@ -22,6 +22,7 @@ export { run } from "./runtime/run.ts";
 export { type RunOptions, Session, type SessionOptions } from "./runtime/session.ts";
 export { type CalibrateOptions, calibrate } from "./simulate/calibrate.ts";
 export { type FloatNode, notQuantized } from "./simulate/choose.ts";
+export { type ConvertOptions, convert } from "./simulate/convert.ts";
 export {
   type JobOptions,
   type Observations,
