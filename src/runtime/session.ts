@@ -1,6 +1,6 @@
 // A model that stays in wasm memory, planned for the shapes it is fed.
 
-import { checkFunction, checkOptions, disposedError, runningError } from "../check.ts";
+import { checkFunction, checkOptions, checkWord, disposedError, runningError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { checkModel } from "../model/check-model.ts";
 import { foldAllConstants } from "../model/fold-constants.ts";
@@ -8,7 +8,9 @@ import { allConstants, feedsOf, type Model, type Value } from "../model/graph.ts
 import { checkSupported, infer } from "../model/infer.ts";
 import type { Known } from "../model/operator.ts";
 import { Store } from "../model/store.ts";
+import { integerForm } from "../passes/integer-form.ts";
 import { DISPOSE } from "../tensor/prepare.ts";
+import { ARITHMETICS, type Arithmetic } from "../tensor/result.ts";
 import type { Tensor, TypedTensor } from "../tensor/tensor.ts";
 import { checkFeeds, type Feeds } from "./feeds.ts";
 import { type Observe, type Plan, plan } from "./plan.ts";
@@ -17,6 +19,12 @@ import { type Observe, type Plan, plan } from "./plan.ts";
 export interface RunOptions {
   /** Is told every value as it is computed, the inputs first; what follows from constants alone is not computed. */
   readonly observe?: Observe;
+}
+
+/** Options of {@link Session}. */
+export interface SessionOptions {
+  /** How sums of codes become codes; default `"onnx"`. */
+  readonly arithmetic?: Arithmetic;
 }
 
 /** Plans that a session keeps: of the shapes it was fed last. */
@@ -29,20 +37,37 @@ interface Planned {
   readonly inputs: ReadonlyMap<string, Known>;
 }
 
+/** A form of a model that is run: its constants, and what it is planned for. */
+interface Form {
+  readonly model: Model;
+  readonly arithmetic: Arithmetic;
+  readonly store: Store;
+  readonly plans: Planned[];
+}
+
+function formOf(model: Model, arithmetic: Arithmetic): Form {
+  const folded = foldAllConstants(model);
+  return { model: folded, arithmetic, store: new Store(undefined, allConstants(folded.graph)), plans: [] };
+}
+
 /** What a session owns. */
 interface Content {
   readonly model: Model;
-  readonly store: Store;
-  readonly plans: Planned[];
+  /** The model in integers, as far as it is quantized. */
+  readonly integers: Form;
+  /** The model as it is, with all its values; once it is asked for where it is another. */
+  whole: Form | undefined;
   /** Whether a run is under way: it may not be run or disposed of from inside. */
   isRunning: boolean;
 }
 
 const contents = new WeakMap<Session, Content>();
 
-function release({ plans, store }: Content): void {
-  for (const { plan } of plans.splice(0)) plan.dispose();
-  store.dispose();
+function release({ integers, whole }: Content): void {
+  for (const { plans, store } of new Set([integers, whole ?? integers])) {
+    for (const { plan } of plans.splice(0)) plan.dispose();
+    store.dispose();
+  }
 }
 
 /** Gives back what was never disposed, once it is garbage. */
@@ -63,7 +88,7 @@ function suits({ inputs }: Planned, feeds: ReadonlyMap<string, Tensor>): boolean
 }
 
 /** Plans for feeds; inputs that shapes depend on are known by their values. */
-function planFor({ model, store }: Content, feeds: ReadonlyMap<string, Tensor>): Planned {
+function planFor({ model, arithmetic, store }: Form, feeds: ReadonlyMap<string, Tensor>): Planned {
   const byValue = new Set<string>();
   for (;;) {
     const inputs = new Map<string, Known>();
@@ -72,7 +97,7 @@ function planFor({ model, store }: Content, feeds: ReadonlyMap<string, Tensor>):
       inputs.set(name, { format: format as FormatName, shape: shape.slice(), value });
     }
     const inference = infer(model, inputs);
-    if (inference.wanted.size === 0) return { plan: plan(model, inference, store), inputs };
+    if (inference.wanted.size === 0) return { plan: plan(model, inference, store, arithmetic), inputs };
     for (const name of inference.wanted) byValue.add(name);
   }
 }
@@ -87,12 +112,14 @@ export class Session {
   readonly outputs: readonly Value[];
 
   /** @throws ModelError for operators that octavo cannot run, all of them named */
-  constructor(model: Model) {
+  constructor(model: Model, options?: SessionOptions) {
+    const { arithmetic = "onnx" } = checkOptions(options, ["arithmetic"], "Session");
+    checkWord(arithmetic, ARITHMETICS, "arithmetic");
     checkModel(model);
     checkSupported(model);
-    const folded = foldAllConstants(model);
-    const store = new Store(undefined, allConstants(folded.graph));
-    const content = { model: folded, store, plans: [], isRunning: false };
+    const inIntegers = integerForm(model);
+    const integers = formOf(inIntegers, arithmetic);
+    const content = { model, integers, whole: inIntegers === model ? integers : undefined, isRunning: false };
     this.inputs = feedsOf(model.graph);
     this.outputs = model.graph.outputs;
     contents.set(this, content);
@@ -111,7 +138,7 @@ export class Session {
     if (!content) throw disposedError("session", "a session");
     if (content.isRunning) throw runningError("run");
     const tensors = checkFeeds(content.model, feeds);
-    const planned = planOf(content, tensors);
+    const planned = planOf(observe ? wholeOf(content) : content.integers, tensors);
     content.isRunning = true;
     try {
       return planned.run(tensors, observe) as Record<string, TypedTensor>;
@@ -136,11 +163,17 @@ export class Session {
   }
 }
 
+/** The form whose values can all be told. */
+function wholeOf(content: Content): Form {
+  content.whole ??= formOf(content.model, content.integers.arithmetic);
+  return content.whole;
+}
+
 /** The plan for feeds: one of those that are kept, or a new one. */
-function planOf(content: Content, feeds: ReadonlyMap<string, Tensor>): Plan {
-  const { plans } = content;
+function planOf(form: Form, feeds: ReadonlyMap<string, Tensor>): Plan {
+  const { plans } = form;
   const found = plans.find((each) => suits(each, feeds));
-  const planned = found ?? planFor(content, feeds);
+  const planned = found ?? planFor(form, feeds);
   if (found) plans.splice(plans.indexOf(found), 1);
   plans.unshift(planned);
   for (const old of plans.splice(MOST_PLANS)) old.plan.dispose();
