@@ -19,7 +19,7 @@ export type { Feeds } from "./runtime/feeds.ts";
 export { type InspectedNode, type InspectedValue, type Inspection, inspect, type Shapes } from "./runtime/inspect.ts";
 export type { Observe } from "./runtime/plan.ts";
 export { run } from "./runtime/run.ts";
-export { type RunOptions, Session } from "./runtime/session.ts";
+export { type RunOptions, Session, type SessionOptions } from "./runtime/session.ts";
 export { type CalibrateOptions, calibrate } from "./simulate/calibrate.ts";
 export { type FloatNode, notQuantized } from "./simulate/choose.ts";
 export {

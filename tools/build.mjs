@@ -49,7 +49,15 @@ async function bundle() {
     lineLimit: 2000,
   };
   await write({ ...settings, format: "esm", banner: { js: SELF_TYPES }, outfile: "build/octavo.js" });
-  await write({ ...settings, format: "iife", globalName: "octavo", outfile: "build/octavo.global.js" });
+  const script = {
+    ...settings,
+    format: "iife",
+    define: { "import.meta.url": "tagUrl" },
+    inject: ["tools/script-tag.js"],
+  };
+  await write({ ...script, globalName: "octavo", outfile: "build/octavo.global.js" });
+  // neither an import nor an export: pages take it for a script, Node for a module
+  await write({ ...script, entryPoints: ["src/worker.ts"], outfile: "build/worker.js" });
 }
 
 async function write(settings) {
