@@ -60,8 +60,14 @@ async function openBeside(model: string, name: string): Promise<Uint8Array> {
   return open(real);
 }
 
+/** A model, and how many bytes its files have. */
+export interface Loaded {
+  readonly model: Model;
+  readonly bytes: number;
+}
+
 /** Reads a model, and the files beside it that hold its constants. */
-export async function load(path: string): Promise<Model> {
+export async function load(path: string): Promise<Loaded> {
   const bytes = await open(path);
   const files = new Map<string, Uint8Array | Error>();
   for (const name of externalFiles(bytes)) files.set(name, await openBeside(path, name).catch((error) => error));
@@ -70,7 +76,8 @@ export async function load(path: string): Promise<Model> {
     if (file instanceof Uint8Array) return file;
     throw file;
   };
-  return readOnnx(bytes, { external });
+  const beside = Array.from(files.values(), (file) => (file instanceof Uint8Array ? file.length : 0));
+  return { model: readOnnx(bytes, { external }), bytes: beside.reduce((sum, each) => sum + each, bytes.length) };
 }
 
 /** Characters of a line of JSON. */

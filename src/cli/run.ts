@@ -82,7 +82,7 @@ export const RUN: Command = {
   options: { ...DATA_FLAGS, output: { type: "string", short: "o" } },
   async run([path = ""], given) {
     const options = dataOptions(given, false);
-    const session = new Session(await load(path));
+    const session = new Session((await load(path)).model);
     try {
       const data = await openData(session.inputs, options);
       const names = session.outputs.map(({ name }) => name);
