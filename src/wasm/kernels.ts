@@ -1,6 +1,5 @@
 // The wasm modules: compiled on first use, in the tier this host computes exactly in.
 
-import { instantiateSync } from "@assemblyscript/loader";
 import { copies, frequent, own, simd } from "../../build/modules.ts";
 import type { instantiate } from "../../build/simd.d.ts";
 import { checkWord, rangeError } from "../check.ts";
@@ -47,7 +46,8 @@ function start(
   shared = false,
 ): Engine {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
-  const kernels = instantiateSync(source, { env: { memory } }).exports as unknown as Kernels;
+  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
+  const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
   const heap = new Heap(memory, kernels.HEAP_BASE.value);
   return { tier, kernels, heap, arena: new Arena(heap), dot: undefined };
 }
