@@ -49,7 +49,7 @@ export { pack_u8, unpack_u8 } from "./pack";
 export { pack_i8_i16_panels, pack_i8_i8_panels, sum_i8_i32 } from "./panels";
 export { pool_max, pool_mean } from "./pool";
 export { dot_u8_i8_i32_relaxed } from "./probe";
-export { multiply_rows } from "./product";
+export { multiply_columns, multiply_rows } from "./product";
 export { round_f32_stochastic } from "./random";
 export {
   largest_i16_i16,

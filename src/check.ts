@@ -74,9 +74,19 @@ export function inFile(file: string, error: Error): Error {
   return new Error(`${file}: ${error.message.replace(/^model: /, "")}`, { cause: error });
 }
 
+/** An error about one of many samples, with its number. */
+export function inSample(index: number, error: Error): Error {
+  return new Error(`sample ${index}: ${error.message.replace(/^model: /, "")}`, { cause: error });
+}
+
 /** The error of a session that is called from inside its own run. */
 export function runningError(call: string): TypeError {
   return new TypeError(`"${call}" expected a session that is not running, got one whose "observe" is being called`);
+}
+
+/** The error of a kernel that failed in a worker. */
+export function threadError(kernel: string): Error {
+  return new Error(`${kernel} failed in a worker`);
 }
 
 /** The error of a combination of options. */
@@ -274,6 +284,14 @@ function toNumbers(value: unknown, count: number, name: string): (index: number)
 
 /** A command line that means nothing. */
 export class UsageError extends Error {}
+
+/** The end that the user asked for. */
+export class CancelError extends Error {}
+
+/** The error of work that its user has ended. */
+export function cancelError(): CancelError {
+  return new CancelError("cancelled; nothing was written");
+}
 
 /** The error of a command line: `what expected wanted, got value`. */
 export function usageError(what: string, wanted: string, value: unknown): UsageError {

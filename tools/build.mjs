@@ -49,7 +49,15 @@ async function bundle() {
     lineLimit: 2000,
   };
   await write({ ...settings, format: "esm", banner: { js: SELF_TYPES }, outfile: "build/octavo.js" });
-  await write({ ...settings, format: "iife", globalName: "octavo", outfile: "build/octavo.global.js" });
+  const script = {
+    ...settings,
+    format: "iife",
+    define: { "import.meta.url": "tagUrl" },
+    inject: ["tools/script-tag.js"],
+  };
+  await write({ ...script, globalName: "octavo", outfile: "build/octavo.global.js" });
+  // neither an import nor an export: pages take it for a script, Node for a module
+  await write({ ...script, entryPoints: ["src/worker.ts"], outfile: "build/worker.js" });
 }
 
 async function write(settings) {
@@ -58,14 +66,26 @@ async function write(settings) {
   writeFileSync(path, hint(text));
 }
 
-/** The command line beside the module that it is made of. */
+/** The command line beside the module that it is made of; what few runs need is in modules that are loaded then. */
 async function command() {
   const library = {
     name: "library",
     setup: (each) => each.onResolve({ filter: /^\.{1,2}\/index\.ts$/ }, () => LIBRARY),
   };
-  const settings = { bundle: true, minify: true, target: "es2022", platform: "node", format: "esm" };
-  await build({ ...settings, entryPoints: ["src/cli.ts"], plugins: [library], outfile: "build/cli.js" });
+  const settings = { bundle: true, minify: true, target: "es2022", platform: "node", format: "esm", splitting: true };
+  const files = { outdir: "build", entryNames: "[name]", chunkNames: "cli-[name]", loader: { ".wasm": "binary" } };
+  await build({ ...settings, ...files, entryPoints: ["src/cli.ts"], plugins: [library] });
+  writeFileSync("build/cli-licenses.txt", [JPEG_GROUP, ...DECODERS.map(licenseOf)].join("\n"));
+}
+
+/** What those who made the decoder inside @jsquash/jpeg ask for. */
+const JPEG_GROUP = "This software is based in part on the work of the Independent JPEG Group.\n";
+
+/** The packages inside build/cli-decode.js. */
+const DECODERS = ["@jsquash/jpeg", "fast-png", "iobuffer", "fflate"];
+
+function licenseOf(name) {
+  return `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8")}`;
 }
 
 const LIBRARY = { path: "./octavo.js", external: true };

@@ -1,21 +1,24 @@
 // What the rows of quantized operators share: operands as the kernels take them, parameters that are known beforehand or not, weights
 // that are packed once.
 
-import { checkScales, nodeError } from "../check.ts";
+import { checkScales, nodeError, nodeRangeError } from "../check.ts";
 import { type CodeArray, FORMATS, type FormatName, type IntegerFormat } from "../formats.ts";
 import { decodeCodes, type RealFormat, unpackCodes } from "../tensor/codec.ts";
 import { mapAll, type Step, tabled } from "../tensor/codemap.ts";
 import type { Scales } from "../tensor/grain.ts";
+import type { Output, Tables } from "../tensor/multipliers.ts";
 import { type Operand, operandOf } from "../tensor/operand.ts";
 import { type PackedWeight, packedBy } from "../tensor/prepare.ts";
 import type { Result } from "../tensor/result.ts";
 import { sizeOf } from "../tensor/shape.ts";
+import { tablesWith } from "../tensor/tables.ts";
 import { type CodeFormat, rangeOf, type Tensor } from "../tensor/tensor.ts";
 import { inMemory } from "../tensor/values.ts";
 import { weightOf } from "../tensor/weight.ts";
 import type { Arena, Take } from "../wasm/arena.ts";
 import { SLACK } from "../wasm/heap.ts";
 import type { Engine } from "../wasm/kernels.ts";
+import { intsOf } from "./attributes.ts";
 import { readPlace } from "./evaluate.ts";
 import type { Node } from "./graph.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "./operator.ts";
@@ -147,10 +150,24 @@ export function codesOf(call: Call, at: Quantized, shape = input(call, at.codes)
   return operandOf(integerOf(input(call, at.codes)), shape, parameterOf(call, at));
 }
 
-/** What the codes at a place are to be. */
+/** What the codes at a place are to be; a node's `clamp` has the least and the largest that a fused activation leaves. */
 export function resultOf(call: Call, y: Place, scale: number, zero: number): Result {
   const codes = integerOf(y);
-  return { codes, ...parameterOf(call, { scale, zero }), range: rangeOf(codes), arithmetic: "onnx" };
+  const all = rangeOf(codes);
+  const clamp = intsOf(call.node, "clamp", [all.lo, all.hi]);
+  const [lo = 0, hi = 0] = clamp;
+  if (clamp.length !== 2 || lo < all.lo || hi > all.hi || lo > hi) {
+    throw nodeRangeError(call.node, "clamp", `two codes of ${all.lo}..${all.hi} in order`, clamp);
+  }
+  const arithmetic = call.arithmetic ?? "onnx";
+  return { codes, ...parameterOf(call, { scale, zero }), range: { lo, hi }, arithmetic };
+}
+
+/** What the sums of a product become: codes, or float32 where y is that. */
+export function outputOf(call: Call, y: Place, scale: number, zero: number): { output: Output; tables?: Tables } {
+  if (y.format === "float32") return { output: y.format };
+  const output = resultOf(call, y, scale, zero);
+  return output.arithmetic === "onnx" ? { output } : { output, tables: tablesWith(undefined) };
 }
 
 /** The format of a quantized result: that of its zero, or the first operand's. */

@@ -1,6 +1,7 @@
 // A graph being rewritten: what gives and what takes each value stays true through every change. Every pass is a rule that looks at
 // one node after the other and changes what is around it.
 
+import type { FormatName } from "../formats.ts";
 import {
   type Constant,
   constantOf,
@@ -16,6 +17,7 @@ import {
   withoutUnused,
 } from "../model/graph.ts";
 import { operatorOf } from "../model/ops/index.ts";
+import type { TensorArray } from "../tensor/tensor.ts";
 import { type Outline, outlinesOf } from "./outline.ts";
 
 /** The first version of the file format in which a constant is not listed among the inputs. */
@@ -140,9 +142,9 @@ export class Edit {
   }
 
   /** Adds a constant; returns its name. */
-  addConstant(wanted: string, data: Float32Array, shape: readonly number[]): string {
+  addConstant(wanted: string, data: TensorArray, shape: readonly number[], format: FormatName = "float32"): string {
     const name = this.freshName(wanted);
-    this.constants.set(name, { format: "float32", shape, data });
+    this.constants.set(name, { format, shape, data });
     return name;
   }
 

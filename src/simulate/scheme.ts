@@ -1,7 +1,14 @@
 // What is to be quantized, and how: one object for simulation, calibration, conversion and the command line's flags.
 
+import { checkFlag, checkOptions, rangeError } from "../check.ts";
+import { checkFormatName } from "../check-format.ts";
 import type { FormatName } from "../formats.ts";
-import type { Range } from "../tensor/range.ts";
+import type { Node } from "../model/graph.ts";
+import { operatorName } from "../model/ops/index.ts";
+import { QUANTIZABLE } from "../model/quantizable.ts";
+import { type Target, targetOf } from "../tensor/parameters.ts";
+import { checkRange, type Range } from "../tensor/range.ts";
+import { type CodeFormat, codeFormat } from "../tensor/tensor.ts";
 
 /** How a tensor's values become codes. A format's name stands for one with defaults. */
 export interface TensorScheme {
@@ -53,4 +60,97 @@ export interface Scheme {
   readonly bias?: boolean;
   /** By a node's name, or an operator's; the name counts more. */
   readonly nodes?: Readonly<Record<string, NodeScheme>>;
+}
+
+/** How a tensor is quantized, checked and with all defaults. */
+export interface Chosen<S extends TensorScheme = WeightScheme | ActivationScheme> {
+  readonly scheme: S;
+  readonly target: Target;
+}
+
+/** How a node is quantized; what is absent stays in float. */
+export interface ChosenNode {
+  readonly weights?: Chosen<WeightScheme>;
+  readonly activations?: Chosen<ActivationScheme>;
+  readonly skip: boolean;
+}
+
+const TENSOR_KEYS = ["format", "bits", "symmetric", "narrow", "powerOfTwo", "range"];
+const WEIGHT_KEYS = [...TENSOR_KEYS, "perChannel", "block"];
+export const SCHEME_KEYS = ["weights", "activations", "bias", "nodes"];
+
+/** A tensor's scheme, checked; undefined for a format that values are computed in. */
+function choose<S extends WeightScheme | ActivationScheme>(
+  given: FormatName | S,
+  keys: readonly string[],
+  defaults: (codes: CodeFormat) => Partial<S>,
+  of: string,
+): Chosen<S> | undefined {
+  const options = typeof given === "string" ? ({ format: given } as S) : checkOptions(given, keys, of);
+  const row = checkFormatName(options.format, `${of}.format`);
+  if (row.name === "float32") return undefined;
+  if (row.kind === "block") throw rangeError(`${of}.format`, "a format with a scale a tensor or a channel", row.name);
+  const codes = codeFormat(row, `${of}.format`);
+  const { range, symmetric = row.kind === "float" || isSigned(codes), ...others } = { ...defaults(codes), ...options };
+  if (range !== "auto") checkRange(range, codes);
+  const scheme = { ...others, symmetric, ...(range !== undefined && { range }) } as unknown as S;
+  return { scheme, target: targetOf(codes, scheme) };
+}
+
+const isSigned = (codes: CodeFormat) => codes.kind === "integer" && codes.signed;
+
+const weightDefaults = (codes: CodeFormat) => ({ perChannel: true, narrow: isSigned(codes) });
+const activationDefaults = () => ({ range: "auto" }) as const;
+
+function chooseWeights(given: FormatName | WeightScheme, of: string): Chosen<WeightScheme> | undefined {
+  const chosen = choose(given, WEIGHT_KEYS, weightDefaults, of);
+  checkFlag(chosen?.scheme.perChannel, `${of}.perChannel`);
+  return chosen;
+}
+
+function chooseActivations(given: FormatName | ActivationScheme, of: string): Chosen<ActivationScheme> | undefined {
+  return choose(given, TENSOR_KEYS, activationDefaults, of);
+}
+
+/** What a scheme's `nodes` say, checked. */
+type Override = {
+  weights?: Chosen<WeightScheme> | undefined;
+  activations?: Chosen<ActivationScheme> | undefined;
+  skip?: boolean;
+};
+
+function override(given: NodeScheme, of: string): Override {
+  const { weights, activations, skip } = checkOptions(given, ["weights", "activations", "skip"], of);
+  checkFlag(skip, `${of}.skip`);
+  return {
+    ...(weights !== undefined && { weights: chooseWeights(weights, `${of}.weights`) }),
+    ...(activations !== undefined && { activations: chooseActivations(activations, `${of}.activations`) }),
+    ...(skip !== undefined && { skip }),
+  };
+}
+
+/**
+ * Says how each node is quantized.
+ * @throws TypeError or RangeError for what a scheme cannot have: unknown keys, formats, nodes that are not in the model
+ */
+export function chooserOf(scheme: Scheme | undefined, nodes: readonly Node[]): (node: Node) => ChosenNode {
+  const {
+    weights = "int8",
+    activations = "uint8",
+    bias,
+    nodes: given = {},
+  } = checkOptions(scheme, SCHEME_KEYS, "simulate");
+  checkFlag(bias, "bias");
+  const known = new Set([...QUANTIZABLE, ...nodes.flatMap((node) => [node.name, operatorName(node)])]);
+  const strange = Object.keys(given).find((name) => !known.has(name));
+  if (strange !== undefined) throw rangeError("nodes", "names of the model's nodes or operators", strange);
+  const others = new Map(Object.entries(given).map(([name, each]) => [name, override(each, `nodes.${name}`)]));
+  const all: Override = {
+    weights: chooseWeights(weights, "weights"),
+    activations: activations === "dynamic" ? undefined : chooseActivations(activations, "activations"),
+  };
+  return (node) => {
+    const chosen = { skip: false, ...all, ...others.get(operatorName(node)), ...others.get(node.name) };
+    return chosen as ChosenNode;
+  };
 }

@@ -248,6 +248,14 @@ export function averagePool1d(x: QTensor, options: AveragePool1dOptions): QTenso
   return poolAlong(x, options, AVERAGE_KEYS, "averagePool1d", averagePool2d);
 }
 
+/** What takes the largest codes of windows of images at x to y; the windows are in memory that `take` gives. */
+export function maxPooler(running: Engine, input: Operand, axes: PoolAxes, take: Take): (x: number, y: number) => void {
+  const result = { ...input, arithmetic: "onnx" } as const;
+  const fields = windowsOf(running, axes, input.shape[3] as number, input, result);
+  const by = { kernel: running.kernels.pool_max, windows: running.arena.copy(fields, take) };
+  return (x, y) => pool(running, input, axes, by, inMemory(x, input.bytes).source, inMemory(y, input.bytes).sink);
+}
+
 /** What takes the means of windows of images at x to y; the windows are in memory that `take` gives. */
 export function meanPooler(
   running: Engine,

@@ -6,6 +6,8 @@ import { codeRange } from "../quantizer.ts";
 import type { Take } from "../wasm/arena.ts";
 import { SLACK } from "../wasm/heap.ts";
 import type { Engine } from "../wasm/kernels.ts";
+import { COUNT, FROM, split, TILL, threadsOf } from "../wasm/threads.ts";
+import { keepJobs } from "./jobs.ts";
 import { type Output, type Tables, writeRescale } from "./multipliers.ts";
 import { CODE_CONSTANTS, type Operand } from "./operand.ts";
 import type { PackedWeight } from "./prepare.ts";
@@ -63,8 +65,26 @@ const TILE_ROWS = 12;
 /** Columns whose sums the kernels keep at a time. */
 const GROUP = 64;
 
+/** Bytes of a Patches, of a Product and of a Depthwise of assembly/. */
+const PATCHES_BYTES = 21 * 4;
+const JOB_BYTES = 20 * 4;
+const DEPTHWISE_BYTES = 19 * 4;
+
 /** Columns that vectors may read at once. */
 const COLUMNS = 16;
+
+/** Columns of a panel. */
+const PANEL = 8;
+
+/** Rows a thread, below which threads share columns. */
+const FEW_ROWS = 4 * TILE_ROWS;
+
+/** Outputs that the depthwise kernel sums at a time. */
+const NEIGHBOURS = 4;
+
+/** Multiplications that are worth another thread's while: some microseconds of them. */
+const WORTH = 1 << 18;
+const WORTH_DEPTHWISE = 1 << 15;
 
 const { ceil, floor, max, min } = Math;
 
@@ -208,7 +228,8 @@ export function resultBytes(output: Output): number {
 function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, count: number, take: Take): Run {
   const { packing, wide, widened } = plan;
   const { x, w, geometry } = product;
-  const { kernels, arena, dot } = w.engine;
+  const { engine } = w;
+  const { dot } = engine;
   const { columns, length, groups } = w.weight;
   const isBytes = packing === "bytes" && !widened;
   const { mask, zero } = activationsAs(product, isBytes);
@@ -219,6 +240,10 @@ function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, c
   const rescale = rescaleOf(product, wide, take);
   const packed = w.at(packing);
   const perGroup = columns / groups;
+  const threads = threadsOf(engine);
+  const byRows = threads === 1 || count >= threads * FEW_ROWS;
+  const rowGrain = ceil(WORTH / (length * perGroup) / TILE_ROWS) * TILE_ROWS;
+  const panelGrain = ceil(WORTH / (length * count * PANEL));
   const parts = Array.from({ length: groups }, (_, g) => {
     const first = g * perGroup;
     const channel = (g * geometry.channels) / groups;
@@ -233,16 +258,22 @@ function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, c
     const operands = [rescale, +inPlace, rowStride, length, perGroup, own, bias, zeros, +(dot === "signed")];
     return { first, offset: inPlace ? channel : 0, patches: patchesOf(product, how, operand, channel), operands };
   });
+  const sizes = [inPlace ? 0 : block * rowStride + SLACK, block * GROUP * 4, wide ? block * GROUP * 8 : 0, block * 4];
+  const jobs = keepJobs(engine, take, sizes, (at, source, output, scratch) => {
+    const patches = parts.flatMap((part) => [source + part.offset, ...part.patches]);
+    const sums = [+widened, wide ? wideSteps(product) : 0, block];
+    const rows = [output, columns * resultBytes(product.output)];
+    const each = parts.flatMap(({ first, operands }, g) =>
+      scratch.flatMap((own) => [at + g * PATCHES_BYTES, ...operands, ...sums, ...own, ...rows, first]),
+    );
+    return [...patches, ...each];
+  });
   return (source, output) => {
-    const rows = arena.reserve(inPlace ? 0 : block * rowStride + SLACK);
-    const sums = arena.reserve(block * GROUP * 4);
-    const wideSums = arena.reserve(wide ? block * GROUP * 8 : 0);
-    const rowSums = arena.reserve(block * 4);
-    const scratch = [+widened, wide ? wideSteps(product) : 0, block, rows, sums, wideSums, rowSums];
-    for (const { first, offset, patches, operands } of parts) {
-      const from = arena.copy(Uint32Array.of(source + offset, ...patches));
-      const target = [output, columns * resultBytes(product.output), first];
-      kernels.multiply_rows(arena.copy(Uint32Array.of(from, ...operands, ...scratch, ...target)), 0, count);
+    const at = jobs(source, output) + groups * PATCHES_BYTES;
+    for (let g = 0; g < groups; g++) {
+      const job = [at + g * threads * JOB_BYTES, 0, 0, JOB_BYTES] as const;
+      if (byRows) split(engine, "multiply_rows", [job, FROM, TILL], count, rowGrain);
+      else split(engine, "multiply_columns", [job, [count], FROM, TILL], ceil(perGroup / PANEL), panelGrain);
     }
   };
 }
@@ -271,8 +302,9 @@ function depthwise(
   count: number,
   take: Take,
 ): Run {
-  const { x, w, output } = product;
-  const { kernels, arena } = w.engine;
+  const { x, w } = product;
+  const { engine } = w;
+  const { kernels, arena } = engine;
   const { columns, length, groups } = w.weight;
   const wholeColumns = ceil(columns / COLUMNS) * COLUMNS;
   const { mask, zero } = activationsAs(product, packing === "depthwise-bytes");
@@ -286,16 +318,23 @@ function depthwise(
   const kind = [rescaleOf(product, wide, take), ...tapWords, multiplier, columns, w.at(packing)];
   const initial = copyInitialSums(product, zero, { first: 0, count: columns, wide }, take);
   const bytes = x.length * x.bytes;
+  const bias = wide ? take(wholeColumns * 4) : initial;
+  if (wide) arena.view(Uint8Array, bias, wholeColumns * 4).fill(0);
+  const copies = multiplier === 1 ? 0 : block * length * wholeColumns * x.bytes;
+  const pointers = block * ceil((tapGroups * taps * 4) / 16) * 16;
+  const sizes = [pointers, copies, block * wholeColumns * 4, wide ? block * columns * 8 : 0];
+  const jobs = keepJobs(engine, take, sizes, (at, source, output, scratch) => {
+    const each = scratch.flatMap(([pointers = 0, copies = 0, sums = 0, wideSums = 0]) => {
+      const own = [bias, block, pointers, padding, copies, sums, output, columns * resultBytes(product.output)];
+      return [at, ...kind, ...own, ...(wide ? [wideSums, initial] : [0, 0])];
+    });
+    return [source, ...patches, ...each];
+  });
+  const grain = ceil(WORTH_DEPTHWISE / (length * columns) / NEIGHBOURS) * NEIGHBOURS;
   return (source, to) => {
     const from = mask ? arena.reserve(bytes + SLACK) : source;
-    if (mask) kernels.flip_u8_u8(source, from, bytes, mask);
-    const pointers = arena.reserve(block * ceil((tapGroups * taps * 4) / 16) * 16);
-    const patch = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns * x.bytes);
-    const sums = arena.reserve(block * wholeColumns * 4);
-    const bias = wide ? arena.zeros(wholeColumns * 4) : initial;
-    const scratch = [bias, block, pointers, padding, patch, sums, to, columns * resultBytes(output)];
-    const wideSums = wide ? [arena.reserve(block * columns * 8), initial] : [0, 0];
-    const words = [arena.copy(Uint32Array.of(from, ...patches)), ...kind, ...scratch, ...wideSums];
-    kernels.depthwise_rows(arena.copy(Uint32Array.of(...words)), 0, count);
+    if (mask) split(engine, "flip_u8_u8", [[source, 1], [from, 1], COUNT, [mask]], bytes, WORTH);
+    const job = [jobs(from, to) + PATCHES_BYTES, 0, 0, DEPTHWISE_BYTES] as const;
+    split(engine, "depthwise_rows", [job, FROM, TILL], count, grain);
   };
 }

@@ -9,6 +9,7 @@ import { applyDelta } from "./delta.ts";
 import { Heap } from "./heap.ts";
 import { withSharedMemory } from "./shared.ts";
 import { fromText } from "./text.ts";
+import type { Team } from "./threads.ts";
 
 /** A build of the kernels: plain SIMD, or with the relaxed SIMD instructions. Both give the same bytes. */
 export type Tier = "simd" | "relaxed";
@@ -26,6 +27,8 @@ export interface Engine {
   readonly heap: Heap;
   readonly arena: Arena;
   readonly dot: Dot;
+  /** The threads that share the memory; undefined: there is one. */
+  readonly team?: Team;
 }
 
 let current: Engine | undefined;
@@ -55,7 +58,8 @@ function start(
 /** A module running on a memory that threads share, and the bytes for them to run it from: the same kernels, the same bytes. */
 export function startShared(tier: Tier): { engine: Engine; module: Uint8Array<ArrayBuffer> } {
   const module = withSharedMemory(bytesOf(tier));
-  return { engine: start(tier, module, true), module };
+  const dot = tier === "relaxed" ? started.relaxed?.dot : undefined;
+  return { engine: { ...start(tier, module, true), dot }, module };
 }
 
 /** Pairs of bytes (x signed, w with bit 7 set or not), the pairs that overflow 16 bits among them. */

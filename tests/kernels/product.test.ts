@@ -157,7 +157,7 @@ const CASES: Case[] = [
 /** Rows of a product in parts that begin and end anywhere. */
 const PARTS = [0, 1, 5, 6, 1000];
 
-testKernel("multiply_rows equals the oracle, however the rows are split", (bench) => {
+testKernel("multiply_rows and multiply_columns equal the oracle, however rows and panels are split", (bench) => {
   for (const each of CASES) {
     const { input, kernel, columns, geometry } = each;
     const b = bench();
@@ -177,13 +177,18 @@ testKernel("multiply_rows equals the oracle, however the rows are split", (bench
     const [block, rowStride] = [4, Math.ceil(length / 2) * 4];
     const scratch = [b.reserve(block * rowStride + SLACK, 0), b.reserve(block * 64 * 4, 0), 0, 0];
     const bias = b.put(new Int32Array(whole(columns)), 0);
-    const output = b.reserve(rows * columns * 4);
     const operands = [patches, sumsOnly(b), 0, rowStride, length, columns, panels, bias, 0, 0, 0, 0, block];
-    const job = b.put(Uint32Array.of(...operands, ...scratch, output, columns * 4, 0), 0);
-    PARTS.slice(1).forEach((till, i) => {
-      b.k.multiply_rows(job, Math.min(at(PARTS, i), rows), Math.min(till, rows));
-    });
-    assertBits(b.get(output, new Int32Array(rows * columns)), sums, `${input} x ${shape}`);
+    const kernels = { multiply_rows: rows, multiply_columns: Math.ceil(columns / 8) };
+    for (const [name, end] of Object.entries(kernels)) {
+      const output = b.reserve(rows * columns * 4);
+      const job = b.put(Uint32Array.of(...operands, ...scratch, output, columns * 4, 0), 0);
+      PARTS.slice(1).forEach((till, i) => {
+        const part = [Math.min(at(PARTS, i), end), Math.min(till, end)] as const;
+        if (name === "multiply_rows") b.k.multiply_rows(job, ...part);
+        else b.k.multiply_columns(job, rows, ...part);
+      });
+      assertBits(b.get(output, new Int32Array(rows * columns)), sums, `${name}: ${input} x ${shape}`);
+    }
     b.checkGuards();
   }
 });

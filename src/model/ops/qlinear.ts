@@ -5,7 +5,7 @@ import { realActivation } from "../../tensor/activate.ts";
 import { combiner } from "../../tensor/binary.ts";
 import { isAlike, realStep } from "../../tensor/codemap.ts";
 import type { Operand } from "../../tensor/operand.ts";
-import { meanPooler } from "../../tensor/pool.ts";
+import { maxPooler, meanPooler } from "../../tensor/pool.ts";
 import { averager } from "../../tensor/reduce.ts";
 import type { Result } from "../../tensor/result.ts";
 import { broadcastShape, sizeOf, splitAt } from "../../tensor/shape.ts";
@@ -28,8 +28,9 @@ import {
 } from "../quantized.ts";
 import { axisOf, checkFormats, input } from "../site.ts";
 import { broadcastAxes, copyAlong, walkOf } from "../transpose.ts";
-import { type Axis, MISSING, slidingAxes } from "../windows.ts";
+import { slidingAxes, threeAxes } from "../windows.ts";
 import { choose } from "./elementwise.ts";
+import { OWN } from "./quantizer.ts";
 
 const { a: A, b: B } = QUANTIZED;
 
@@ -133,11 +134,32 @@ function globalMean(call: Call, x: Operand, y: Result): Run {
   );
 }
 
+/** A pooling's image as one of two axes, its channels last. */
+function planeOf(call: Call) {
+  const pooled = pooledAxes(call, input(call, 0));
+  const { images, channels, axes } = pooled;
+  const [, rows, columns] = threeAxes(axes);
+  return { ...pooled, rows, columns, shape: [images, rows.input, columns.input, channels] };
+}
+
+/** MaxPool of images that have their channels last. */
+const MaxPool = programRow(
+  (site) => {
+    const x = checkOperand(site, { codes: 0 });
+    const { shaped, axes } = pooledAxes(site, x);
+    return [{ format: x.format, shape: shaped(axes.map(({ output }) => output)) }];
+  },
+  (call, y, take) => {
+    const { rows, columns, shape } = planeOf(call);
+    const run = maxPooler(call.store.engine, codesOf(call, { codes: 0 }, shape), [rows, columns], take);
+    const x = input(call, 0);
+    return () => run(x.at, y.at);
+  },
+);
+
 function averagePool(call: Call, x: Operand, y: Result, take: Take): Run {
   const { engine } = call.store;
-  const { isLast, images, channels, axes } = pooledAxes(call, input(call, 0));
-  const [rows, columns] = axes.length === 1 ? [MISSING, axes[0] as Axis] : (axes as [Axis, Axis]);
-  const shape = [images, rows.input, columns.input, channels];
+  const { isLast, images, channels, rows, columns, shape } = planeOf(call);
   const countIncludePad = intOf(call.node, "count_include_pad", 0) !== 0;
   const pool = meanPooler(engine, { ...x, shape }, [rows, columns], y, { countIncludePad }, take);
   if (isLast) return pool;
@@ -275,7 +297,8 @@ const ROWS: Readonly<Record<string, Operator>> = {
   QLinearWhere,
 };
 
-/** All of them are onnxruntime's. */
-export const QUANTIZED_FUNCTIONS: Readonly<Record<string, Operator>> = Object.fromEntries(
-  Object.entries(ROWS).map(([name, row]) => [`com.microsoft:${name}`, row]),
-);
+/** All of them are onnxruntime's but one. */
+export const QUANTIZED_FUNCTIONS: Readonly<Record<string, Operator>> = {
+  ...Object.fromEntries(Object.entries(ROWS).map(([name, row]) => [`com.microsoft:${name}`, row])),
+  [`${OWN}:MaxPool`]: MaxPool,
+};

@@ -42,7 +42,7 @@ function codesOf(site: Site): { codes: CodeFormat; range: CodeRange } {
 /**
  * Inputs: x, float32; scale, float32; zero, int32. Without a scale it is not calibrated yet, and gives x as it is.
  * Attributes: `format`, the codes' format by name; `lo` and `hi`, the codes that are used of it; `axis`, where there is a scale for
- * each index of one.
+ * each index of one; `scheme`, what calibration is to know of an activation, as JSON.
  */
 const Quantizer: Operator = programRow(
   (site) => {

@@ -1,0 +1,126 @@
+// What may be quantized of each operator: where its values and its weights are, and whether its result needs a scale of its own.
+
+import { nodeError } from "../check.ts";
+import { floatOf, intOf, stringOf } from "./attributes.ts";
+import type { Constant, Model, Node } from "./graph.ts";
+import { operatorName } from "./ops/index.ts";
+import { OWN } from "./ops/quantizer.ts";
+
+/** What quantization may do with the nodes of an operator. */
+export interface Quantizable {
+  /**
+   * `"linear"`: sums of products with weights. `"values"`: another function, whose result has a scale of its own. `"moves"`: the
+   * result is values of input 0, so that it shares its scale.
+   */
+  readonly kind: "linear" | "values" | "moves";
+  /** Inputs that are quantized as activations; default the first. */
+  operands?(node: Node): number[];
+  /** The axis of the output channels of weights, input 1, of a rank; undefined: they are not apart. */
+  channels?(node: Node, rank: number): number | undefined;
+  /** Whether a Relu or Clip behind it is part of it. */
+  readonly fuses?: boolean;
+  /** Why a node cannot be quantized, given the graph's constants. */
+  refuses?(node: Node, constant: (name: string) => Constant | undefined): string | undefined;
+}
+
+const LINEAR = { kind: "linear", fuses: true } as const;
+const VALUES: Quantizable = { kind: "values" };
+const MOVES: Quantizable = { kind: "moves" };
+
+/** All inputs that are there. */
+const all = ({ inputs }: Node) => inputs.flatMap((name, i) => (name ? [i] : []));
+
+function named(names: readonly string[], row: Quantizable): [string, Quantizable][] {
+  return names.map((name) => [name, row]);
+}
+
+/** Functions of one value that 256 codes make a table of, without steep places. */
+const FUNCTIONS = [
+  "Abs",
+  "Celu",
+  "Clip",
+  "Elu",
+  "Erf",
+  "Gelu",
+  "HardSigmoid",
+  "HardSwish",
+  "LeakyRelu",
+  "Mish",
+  "Neg",
+  "Relu",
+  "Selu",
+  "Sigmoid",
+  "Softplus",
+  "Softsign",
+  "Swish",
+  "Tanh",
+  "com.microsoft:Gelu",
+  "com.microsoft:QuickGelu",
+];
+
+/** Operators whose result is some of their input's values. */
+const MOVING = [
+  "DepthToSpace",
+  "Expand",
+  "Flatten",
+  "Gather",
+  "GatherElements",
+  "GatherND",
+  "GlobalMaxPool",
+  "Identity",
+  "MaxPool",
+  "Reshape",
+  "Slice",
+  "SpaceToDepth",
+  "Split",
+  "Squeeze",
+  "Tile",
+  "Transpose",
+  "Unsqueeze",
+];
+
+/** Zeros and values of the input are on its grid; another constant need not be. */
+const padsOther: Quantizable["refuses"] = (node, constant) => {
+  const value = node.inputs[2] ? constant(node.inputs[2])?.data[0] : floatOf(node, "value", 0);
+  return value === 0 ? undefined : "it pads with a value other than 0";
+};
+
+const interpolates: Quantizable["refuses"] = (node) =>
+  stringOf(node, "mode", "nearest") === "nearest" ? undefined : "it interpolates";
+
+const ROWS = new Map<string, Quantizable>([
+  ["Conv", { ...LINEAR, channels: () => 0 }],
+  // DequantizeLinear has no axis for channels that are spread over groups
+  ["ConvTranspose", { ...LINEAR, channels: (node) => (intOf(node, "group", 1) === 1 ? 1 : undefined) }],
+  ["Gemm", { ...LINEAR, channels: (node) => (intOf(node, "transB", 0) ? 0 : 1) }],
+  ["MatMul", { ...LINEAR, channels: (_, rank) => (rank > 1 ? rank - 1 : undefined) }],
+  ["Add", { ...VALUES, fuses: true, operands: all }],
+  ["Mul", { ...VALUES, operands: all }],
+  ["Concat", { ...VALUES, operands: all }],
+  ...named([...FUNCTIONS, "AveragePool", "GlobalAveragePool", "ReduceMean"], VALUES),
+  ...named(MOVING, MOVES),
+  ["Pad", { ...MOVES, refuses: padsOther }],
+  ["Resize", { ...MOVES, refuses: interpolates }],
+]);
+
+/** What may be quantized of a node; undefined: nothing. */
+export function quantizableOf(node: Node): Quantizable | undefined {
+  return ROWS.get(operatorName(node));
+}
+
+/** The names of the operators of which something may be quantized. */
+export const QUANTIZABLE: ReadonlySet<string> = new Set(ROWS.keys());
+
+/** Inputs of a node that are quantized as activations. */
+export function operandsOf(node: Node): number[] {
+  return quantizableOf(node)?.operands?.(node) ?? [0];
+}
+
+/** Operators of models that are quantized already. */
+const CODED = /^(Quantize|Dequantize|DynamicQuantize|QLinear|QGemm|QAttention|ConvInteger|MatMulInteger|MatMulNBits)/;
+
+/** @throws ModelError for a model that is quantized already, naming a node that shows it */
+export function checkFloat({ graph }: Model): void {
+  const coded = graph.nodes.find(({ op, domain }) => CODED.test(op) || domain === OWN);
+  if (coded) throw nodeError(coded, "expected a float model, got one that is quantized already");
+}

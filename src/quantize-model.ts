@@ -1,0 +1,53 @@
+// The recipe: from a float model to a quantized one.
+
+import { checkOptions, rangeError } from "./check.ts";
+import { raiseOpset } from "./io/opset.ts";
+import { foldConstants } from "./model/fold-constants.ts";
+import type { Model } from "./model/graph.ts";
+import { checkFloat } from "./model/quantizable.ts";
+import { foldBatchNorms } from "./passes/fold-batch-norms.ts";
+import { fusePatterns } from "./passes/fuse-patterns.ts";
+import { removeIdentities } from "./passes/remove-identities.ts";
+import { calibrate } from "./simulate/calibrate.ts";
+import type { JobOptions, Samples } from "./simulate/observe-model.ts";
+import { SCHEME_KEYS, type Scheme } from "./simulate/scheme.ts";
+import { simulate } from "./simulate/simulate.ts";
+
+/** Options of {@link quantizeModel}: a scheme, and what it needs. */
+export interface QuantizeModelOptions extends Scheme, JobOptions {
+  /** Feeds from which ranges of activations are found. */
+  readonly calibration?: Samples;
+}
+
+/** The version of the operators from which on scales may be one a channel. */
+const PER_CHANNEL = 13;
+
+const PASSES = [foldConstants, removeIdentities, fusePatterns, foldBatchNorms];
+
+/** A model as it is best quantized: with as few nodes and values as possible. */
+export function prepareModel(model: Model): Model {
+  return PASSES.reduce((done, pass) => pass(done), raiseOpset(model, PER_CHANNEL));
+}
+
+/**
+ * Quantizes a model.
+ * @throws ModelError for a model that is quantized already, or whose weights hold NaN
+ * @throws TypeError or RangeError for a scheme that is none, or without calibration data where it takes some
+ */
+export async function quantizeModel(model: Model, options?: QuantizeModelOptions): Promise<Model> {
+  const { calibration, signal, onProgress, ...scheme } = checkOptions(
+    options,
+    [...SCHEME_KEYS, "calibration", "signal", "onProgress"],
+    "quantizeModel",
+  );
+  checkFloat(model);
+  const simulated = simulate(prepareModel(model), scheme);
+  if (!calibration) {
+    throw rangeError(
+      "calibration",
+      `samples to find ranges from (or activations: "dynamic", which need none)`,
+      calibration,
+    );
+  }
+  return calibrate(simulated, calibration, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
+}

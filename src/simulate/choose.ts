@@ -1,0 +1,161 @@
+// Which nodes of a model are quantized, and why the others are not (docs/math.md has no equation for it: the white paper's placement).
+// Products with weights always are; other functions only between values that are quantized anyway.
+
+import type { Model, Node } from "../model/graph.ts";
+import { operatorName } from "../model/ops/index.ts";
+import { type Quantizable, quantizableOf } from "../model/quantizable.ts";
+import { Edit } from "../passes/edit.ts";
+import { type ChosenNode, chooserOf, type Scheme } from "./scheme.ts";
+
+/** What becomes of a node. */
+export type Decision =
+  | { readonly kind: "quantized"; readonly row: Quantizable; readonly chosen: ChosenNode }
+  /** It is computed with the node before it, and what it gives is quantized as that one's result. */
+  | { readonly kind: "part" }
+  /** It moves values, quantized or not. */
+  | { readonly kind: "moves" }
+  | { readonly kind: "float"; readonly reason: string };
+
+const float = (reason: string): Decision => ({ kind: "float", reason });
+
+/** What is asked of a model's values while it is decided which are quantized. */
+export class Choice {
+  readonly edit: Edit;
+  readonly nodes: readonly Node[];
+  readonly decisions = new Map<Node, Decision>();
+
+  constructor(model: Model, scheme: Scheme | undefined) {
+    this.edit = new Edit(model);
+    const nodes: Node[] = [];
+    this.edit.each((_, node) => nodes.push(node));
+    this.nodes = nodes;
+    const chosenFor = chooserOf(scheme, nodes);
+    for (const node of nodes) this.decisions.set(node, this.decide(node, chosenFor(node)));
+    for (const node of [...nodes].reverse()) this.reconsider(node);
+  }
+
+  /** The decision for the node that gives a value; undefined: none does. */
+  private makers(name: string): Decision | undefined {
+    const maker = this.edit.maker(name);
+    return maker && this.decisions.get(maker);
+  }
+
+  /** Inputs of a node that are quantized as activations. */
+  operandsOf(node: Node): number[] {
+    const row = quantizableOf(node);
+    if (node.op === "MatMul" && !this.weightOf(node)) return [0, 1];
+    return row?.operands?.(node) ?? [0];
+  }
+
+  /** A linear node's constant weight. */
+  weightOf(node: Node) {
+    const weight = this.edit.constant(node.inputs[1]);
+    return weight?.format === "float32" ? weight : undefined;
+  }
+
+  /** Where a value comes from through nodes that move it: its name, and the node and input by which it is taken there. */
+  rootOf(node: Node, operand: number): { root: string; taker: Node; index: number } {
+    let [root, taker, index] = [node.inputs[operand] as string, node, operand];
+    for (let maker = this.edit.maker(root); maker; maker = this.edit.maker(root)) {
+      const [source = ""] = maker.inputs;
+      if (this.decisions.get(maker)?.kind !== "moves" || this.edit.constant(source)) break;
+      [root, taker, index] = [source, maker, 0];
+    }
+    return { root, taker, index };
+  }
+
+  /** Whether a value that a node takes is quantized anyway, or can be at no cost: an input of the graph, or a constant. */
+  private isReady(node: Node, operand: number): boolean {
+    const { root } = this.rootOf(node, operand);
+    const maker = this.makers(root);
+    if (maker) return this.isQuantized(root);
+    return (this.edit.constant(root) ?? this.edit.outline(root))?.format === "float32";
+  }
+
+  /** Whether a value is the quantized result of a node. */
+  isQuantized(root: string): boolean {
+    const decision = this.makers(root);
+    return decision?.kind === "part" || (decision?.kind === "quantized" && decision.chosen.activations !== undefined);
+  }
+
+  private decide(node: Node, chosen: ChosenNode): Decision {
+    const row = quantizableOf(node);
+    if (chosen.skip) return float("the scheme leaves it in float");
+    if (!row) return float(`${operatorName(node)} stays in float`);
+    if (this.isPart(node)) return { kind: "part" };
+    const refused = row.refuses?.(node, (name) => this.edit.constant(name));
+    if (refused) return float(refused);
+    if (row.kind === "moves") return { kind: "moves" };
+    const reason = row.kind === "linear" ? this.linearReason(node) : this.valuesReason(node, chosen);
+    return reason === undefined ? { kind: "quantized", row, chosen } : float(reason);
+  }
+
+  /** Whether a node is an activation that the node before it takes in. */
+  private isPart(node: Node): boolean {
+    if (node.domain !== "" || (node.op !== "Relu" && node.op !== "Clip")) return false;
+    const [x = "", ...bounds] = node.inputs;
+    const decision = this.makers(x);
+    const isFused = decision?.kind === "quantized" && decision.row.fuses === true && this.edit.isOnlyFor(x, [node]);
+    return isFused && bounds.every((name) => !name || this.edit.constant(name));
+  }
+
+  private linearReason(node: Node): string | undefined {
+    if (this.weightOf(node)) return undefined;
+    if (node.op !== "MatMul") return `its weight "${node.inputs[1]}" is not a float32 constant`;
+    const strange = node.inputs.find((name) => this.edit.outline(name)?.format !== "float32");
+    return strange && `its input "${strange}" is not known to be float32`;
+  }
+
+  private valuesReason(node: Node, { activations }: ChosenNode): string | undefined {
+    if (!activations) return "the scheme leaves activations in float";
+    const float = this.operandsOf(node).find((i) => !this.isReady(node, i));
+    return float === undefined ? undefined : `its input "${node.inputs[float]}" is in float`;
+  }
+
+  /** What nothing quantized takes is worth more in float. */
+  private reconsider(node: Node): void {
+    const decision = this.decisions.get(node);
+    if (decision?.kind !== "quantized" || decision.row.kind !== "values") return;
+    if (node.outputs.some((name) => this.isWanted(name))) return;
+    const left = float("nothing that is quantized takes its result");
+    this.decisions.set(node, left);
+    for (const part of this.edit.takersOf(node.outputs[0] as string)) {
+      if (this.decisions.get(part)?.kind === "part") this.decisions.set(part, left);
+    }
+  }
+
+  /** Whether a quantized node takes a value, moved or not. */
+  isWanted(name: string): boolean {
+    return this.edit.takersOf(name).some((taker) => {
+      const decision = this.decisions.get(taker);
+      if (decision?.kind === "quantized") return this.operandsOf(taker).some((i) => taker.inputs[i] === name);
+      if (decision?.kind === "moves" && taker.inputs[0] !== name) return false;
+      return decision?.kind !== "float" && taker.outputs.some((output) => this.isWanted(output));
+    });
+  }
+
+  /** The node whose first output is a node's result: itself, or the activation that is part of it. */
+  lastOf(node: Node): Node {
+    const [part] = this.edit.takersOf(node.outputs[0] as string);
+    return part && this.decisions.get(part)?.kind === "part" ? part : node;
+  }
+}
+
+/** A node that stays in float. */
+export interface FloatNode {
+  readonly node: Node;
+  readonly reason: string;
+}
+
+/**
+ * The nodes that compute with float32 in a simulated model, and why each does.
+ * @throws as {@link simulate}
+ */
+export function notQuantized(model: Model, scheme?: Scheme): FloatNode[] {
+  const { edit, nodes, decisions } = new Choice(model, scheme);
+  return nodes.flatMap((node) => {
+    const decision = decisions.get(node);
+    const format = edit.outline(node.outputs.find(Boolean) ?? "")?.format ?? "float32";
+    return decision?.kind === "float" && format === "float32" ? [{ node, reason: decision.reason }] : [];
+  });
+}

@@ -1,0 +1,114 @@
+// What a simulated model's values are on samples: streamed through the model in float, an observer a quantizer.
+
+import { inSample, modelError, rangeError, typeError } from "../check.ts";
+import type { Model, Node } from "../model/graph.ts";
+import { OWN } from "../model/ops/quantizer.ts";
+import { rewrite } from "../passes/edit.ts";
+import { fuseActivations } from "../passes/fuse-activations.ts";
+import type { Feeds } from "../runtime/feeds.ts";
+import { Session } from "../runtime/session.ts";
+import { type Observer, observe } from "../tensor/observe.ts";
+
+/** Inputs of a model, a sample (or a batch of them) at a time; an array, a generator, an async one. */
+export type Samples = Iterable<Feeds> | AsyncIterable<Feeds>;
+
+/** How far a long job is. */
+export interface Progress {
+  readonly stage: "observe" | "search";
+  readonly done: number;
+  /** Where it is known. */
+  readonly total?: number;
+}
+
+/** Options of a long job. */
+export interface JobOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** What was seen of each value that is to be quantized, by its name. Observers of the same name merge. */
+export type Observations = ReadonlyMap<string, Observer>;
+
+export const isQuantizer = ({ op, domain }: Node) => op === "Quantizer" && domain === OWN;
+
+/** The attribute that a quantizer which waits for its range has: how the activation is quantized, as JSON. */
+export const SCHEME = "scheme";
+
+/** Quantizers of activations that wait for their ranges. */
+export function waiting({ graph }: Model): Node[] {
+  return graph.nodes.filter((node) => isQuantizer(node) && node.attributes.has(SCHEME));
+}
+
+/** A simulated model without its quantizers. */
+export function withoutQuantizers(model: Model): Model {
+  return rewrite(model, (edit, node) => {
+    if (isQuantizer(node)) edit.bypass(node, node.inputs[0] as string);
+  });
+}
+
+/** Milliseconds after which other work of the thread gets its turn. */
+const TURN = 50;
+
+/** Walks samples one by one; others have their turn between them. */
+export async function eachSample(
+  samples: Samples,
+  { signal, onProgress }: JobOptions,
+  work: (feeds: Feeds, index: number) => void,
+): Promise<number> {
+  if (!(Symbol.iterator in Object(samples)) && !(Symbol.asyncIterator in Object(samples))) {
+    throw typeError("samples", "an array or another iterable of feeds", samples);
+  }
+  const total = Array.isArray(samples) ? { total: samples.length } : {};
+  let [index, turn] = [0, performance.now()];
+  for await (const feeds of samples) {
+    signal?.throwIfAborted();
+    try {
+      work(feeds, index);
+    } catch (error) {
+      throw inSample(index, error as Error);
+    }
+    index++;
+    onProgress?.({ stage: "observe", done: index, ...total });
+    if (performance.now() - turn < TURN) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    turn = performance.now();
+  }
+  signal?.throwIfAborted();
+  if (index === 0) throw rangeError("samples", "at least one sample", samples);
+  return index;
+}
+
+/**
+ * Observes all values of a simulated model that wait for calibration, in constant memory a value.
+ * @param samples feeds of the model; each may be a batch
+ * @throws RangeError without samples; an Error that names the sample where one does not fit the model, or has it compute NaN
+ */
+export async function observeModel(model: Model, samples: Samples, options: JobOptions = {}): Promise<Observations> {
+  const outputs = new Set(model.graph.outputs.map(({ name }) => name));
+  const observations = new Map<string, Observer>();
+  const observed = new Map<string, Observer[]>();
+  for (const {
+    inputs,
+    outputs: [name = ""],
+  } of waiting(model)) {
+    const source = outputs.has(name) ? name : (inputs[0] as string);
+    const observer = observe();
+    observations.set(name, observer);
+    observed.set(source, [...(observed.get(source) ?? []), observer]);
+  }
+  const session = new Session(fuseActivations(withoutQuantizers(model)));
+  try {
+    await eachSample(samples, options, (feeds) => {
+      session.run(feeds, {
+        observe(name, { data }) {
+          for (const observer of observed.get(name) ?? []) {
+            if (observer.add(data as Float32Array).nan > 0) throw modelError(`"${name}" holds NaN`);
+          }
+        },
+      });
+    });
+  } finally {
+    session.dispose();
+  }
+  return observations;
+}

@@ -1,0 +1,183 @@
+// Kernels over a range that threads share: words in the shared memory tell what is to be done. Whoever is awake takes stretches of the
+// range until none are left; the thread that runs a model takes them too, and waits for nobody to begin.
+
+import { threadError } from "../check.ts";
+import type { Engine, Kernels } from "./kernels.ts";
+
+/** A parameter of a kernel: a number, and what it gains by each value before a stretch, each value in it, and each thread. */
+export type Parameter = readonly [base: number, before?: number, inside?: number, thread?: number];
+
+/** Where a stretch begins and ends, and how long it is. */
+export const FROM: Parameter = [0, 1];
+export const TILL: Parameter = [0, 1, 1];
+export const COUNT: Parameter = [0, 0, 1];
+
+/** The threads of an engine. */
+export interface Team {
+  /** The one that runs the model among them. */
+  readonly threads: number;
+  readonly words: Int32Array;
+  /** The kernels' names, in the order in which all threads know them. */
+  readonly names: readonly string[];
+}
+
+/** A kernel, whichever it is. */
+type Kernel = (...values: number[]) => unknown;
+
+/** Odd while a range is being worked on, even between two; OVER when there will be none any more. On a line of the caches alone. */
+const TURN = 0;
+const OVER = -1;
+const TURNS = 0x3fffffff;
+
+/** How many threads sleep, how many have begun, how many are at work. */
+const ASLEEP = 16;
+const READY = 17;
+const INSIDE = 18;
+
+/** Where the next stretch begins, the end of the range, how long a stretch is, what the kernels gave, whether one failed. */
+const NEXT = 32;
+const END = 33;
+const LENGTH = 34;
+const RESULT = 35;
+const FAILED = 36;
+
+/** The kernel, how many parameters it has, and their four numbers each. */
+const KERNEL = 48;
+const ARITY = 49;
+const PARAMETERS = 50;
+
+/** Bytes of the words: no kernel has more than 16 parameters. */
+export const WORD_BYTES = (PARAMETERS + 4 * 16) * 4;
+
+/** Milliseconds that a thread looks for work before it sleeps: longer than what one thread does alone between two layers. */
+const PATIENCE = 1;
+
+/** Stretches a thread, where a range has so many: the last to end is not waited for long. */
+const STRETCHES = 8;
+
+const word = (words: Int32Array, at: number) => words[at] as number;
+
+/** Takes stretches until none are left. */
+function take(words: Int32Array, kernel: Kernel, thread: number): void {
+  const [end, length, arity] = [word(words, END), word(words, LENGTH), word(words, ARITY)];
+  const values = new Array<number>(arity);
+  for (;;) {
+    const from = Atomics.add(words, NEXT, length);
+    if (from >= end) return;
+    const count = Math.min(length, end - from);
+    for (let i = 0; i < arity; i++) {
+      const at = PARAMETERS + 4 * i;
+      const gain = word(words, at + 1) * from + word(words, at + 2) * count + word(words, at + 3) * thread;
+      values[i] = word(words, at) + gain;
+    }
+    const result = Number(kernel(...values) ?? 0);
+    if (result !== 0) Atomics.or(words, RESULT, result);
+  }
+}
+
+/** Waits for a turn other than one that is done. */
+function nextTurn(words: Int32Array, done: number): number {
+  let end = performance.now() + PATIENCE;
+  for (;;) {
+    const turn = Atomics.load(words, TURN);
+    if (turn & 1 && turn !== done) return turn;
+    if (performance.now() < end) continue;
+    Atomics.add(words, ASLEEP, 1);
+    Atomics.wait(words, TURN, turn);
+    Atomics.sub(words, ASLEEP, 1);
+    end = performance.now() + PATIENCE;
+  }
+}
+
+/** What a worker is told. */
+export interface Start {
+  readonly module: Uint8Array<ArrayBuffer>;
+  readonly memory: WebAssembly.Memory;
+  /** Where the words are that all threads read. */
+  readonly at: number;
+  readonly thread: number;
+  readonly names: readonly string[];
+}
+
+/** Takes part in a turn, unless it has ended. */
+function join(words: Int32Array, turn: number, kernels: readonly Kernel[], thread: number): void {
+  Atomics.add(words, INSIDE, 1);
+  // who is inside is waited for: if the turn has not ended yet, its words stay as they are
+  if (Atomics.load(words, TURN) === turn) {
+    try {
+      take(words, kernels[word(words, KERNEL)] as Kernel, thread);
+    } catch {
+      Atomics.store(words, FAILED, 1);
+    }
+  }
+  Atomics.sub(words, INSIDE, 1);
+}
+
+/** What a worker does until there is nothing more to come; `begun` is called before it begins. */
+export function work({ module, memory, at, thread, names }: Start, begun: () => void): void {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory } });
+  const kernels = names.map((name) => exports[name] as Kernel);
+  const words = new Int32Array(memory.buffer, at, WORD_BYTES / 4);
+  Atomics.add(words, READY, 1);
+  begun();
+  for (let turn = nextTurn(words, 0); turn !== OVER; turn = nextTurn(words, turn)) join(words, turn, kernels, thread);
+}
+
+/** Ends a turn or begins one. */
+function turnTo({ words }: Team, turn: number): void {
+  Atomics.store(words, TURN, turn);
+  if (Atomics.load(words, ASLEEP) > 0) Atomics.notify(words, TURN);
+}
+
+/** Lets all workers end. */
+export function dismiss(team: Team): void {
+  turnTo(team, OVER);
+}
+
+/** Writes what is to be done. */
+function assign({ words, names }: Team, name: string, parameters: readonly Parameter[], end: number, length: number) {
+  words[END] = end;
+  words[LENGTH] = length;
+  words[NEXT] = words[RESULT] = words[FAILED] = 0;
+  words[KERNEL] = names.indexOf(name);
+  words[ARITY] = parameters.length;
+  parameters.forEach((parameter, i) => {
+    for (let k = 0; k < 4; k++) words[PARAMETERS + 4 * i + k] = parameter[k] ?? 0;
+  });
+}
+
+/** How many threads may work on a range: what each needs of its own is needed so many times. */
+export function threadsOf({ team }: Engine): number {
+  return team?.threads ?? 1;
+}
+
+/**
+ * Runs a kernel over 0..end - 1, of which any split gives the same bytes, on all threads that are there.
+ * @param grain stretches are multiples of it: no less is worth a thread's while
+ * @returns what the kernel gives; of several threads, all bits of it
+ */
+export function split(
+  { kernels, team }: Engine,
+  name: keyof Kernels & string,
+  parameters: readonly Parameter[],
+  end: number,
+  grain: number,
+): number {
+  const kernel = kernels[name] as unknown as Kernel;
+  if (!team || end <= grain || end > TURNS || Atomics.load(team.words, READY) === 0) {
+    return Number(kernel(...parameters.map(([base, , inside = 0]) => base + inside * end)) ?? 0);
+  }
+  const { words, threads } = team;
+  const length = Math.ceil(end / (threads * STRETCHES * grain)) * grain;
+  assign(team, name, parameters, end, length);
+  const turn = (word(words, TURN) + 1) & TURNS;
+  turnTo(team, turn);
+  try {
+    take(words, kernel, 0);
+  } finally {
+    Atomics.store(words, TURN, (turn + 1) & TURNS);
+    while (Atomics.load(words, INSIDE) > 0);
+  }
+  if (word(words, FAILED)) throw threadError(name);
+  return word(words, RESULT);
+}

@@ -1,0 +1,78 @@
+// Where quantizers are put into a model, which parameters are shared, what stays in float.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Model, notQuantized, type Scheme, simulate } from "../../src/index.ts";
+import { type Constant, makeNode, type Node } from "../../src/model/graph.ts";
+import { integers, modelOf } from "../model/models.ts";
+import { operators, seeded } from "../passes/same.ts";
+
+const X = { name: "x", format: "float32", shape: ["N", 4, 8, 8] } as const;
+const constants = (entries: Record<string, Constant>) => new Map(Object.entries(entries));
+const node = (op: string, inputs: string, output: string, attributes: Parameters<typeof makeNode>[3] = {}) =>
+  makeNode(op, inputs.split(" "), [output], attributes);
+
+/** Names of activations that are quantized, and of weights. */
+function quantized(model: Model): string[] {
+  return model.graph.nodes.filter(({ op }) => op === "Quantizer").map(({ outputs }) => outputs[0] as string);
+}
+
+function graph(nodes: readonly Node[], weights: Record<string, Constant> = {}): Model {
+  const w = seeded([4, 4, 1, 1], 1);
+  return modelOf(nodes, { inputs: [X], constants: constants({ w, b: seeded([4], 2), ...weights }) });
+}
+
+const reasons = (model: Model, scheme?: Scheme) =>
+  Object.fromEntries(notQuantized(model, scheme).map(({ node, reason }) => [node.name, reason]));
+
+test("inputs, weights and results behind the fused activation are quantized, biases are not", () => {
+  const model = graph([node("Conv", "x w b", "c"), node("Relu", "c", "y")]);
+  const simulated = simulate(model);
+  assert.deepEqual(operators(simulated), ["Quantizer", "Quantizer", "Conv", "Relu", "Quantizer"]);
+  assert.deepEqual(quantized(simulated), ["w_quantized", "x_quantized", "y"]);
+  assert.deepEqual(quantized(simulate(model, { bias: true })), ["w_quantized", "x_quantized", "b_quantized", "y"]);
+});
+
+test("what moves values shares their parameters", () => {
+  const nodes = [
+    node("Conv", "x w", "a"),
+    node("MaxPool", "a", "b0", { kernel_shape: [2n, 2n], strides: [2n, 2n] }),
+    node("Reshape", "b0 shape", "c"),
+    node("Transpose", "c", "d", { perm: [1n, 0n, 2n, 3n] }),
+    node("Conv", "d w", "y"),
+  ];
+  const shape = { shape: integers([4], [4, 4, 4, -1]) };
+  assert.deepEqual(quantized(simulate(graph(nodes, shape))), ["w_quantized", "x_quantized", "a", "y"]);
+});
+
+test("an input that is moved first is quantized where it comes in", () => {
+  const nodes = [node("Transpose", "x", "t", { perm: [0n, 1n, 3n, 2n] }), node("Conv", "t w", "y")];
+  const simulated = simulate(graph(nodes));
+  assert.deepEqual(operators(simulated), ["Quantizer", "Transpose", "Quantizer", "Conv", "Quantizer"]);
+});
+
+test("average pools, sums and their activations have parameters of their own", () => {
+  const nodes = [
+    node("Conv", "x w", "a"),
+    node("Add", "a x", "s"),
+    node("Relu", "s", "r"),
+    node("GlobalAveragePool", "r", "p"),
+    node("Conv", "p w", "y"),
+  ];
+  assert.deepEqual(quantized(simulate(graph(nodes))), ["w_quantized", "x_quantized", "a", "r", "p", "y"]);
+});
+
+test("what nothing quantized takes stays in float, and why is told", () => {
+  const nodes = [
+    node("Conv", "x w", "a"),
+    node("Add", "a a", "s"),
+    node("Softmax", "s", "p"),
+    node("Conv", "p p", "q"),
+    node("Conv", "q w", "y"),
+  ];
+  assert.deepEqual(reasons(graph(nodes)), {
+    s: "nothing that is quantized takes its result",
+    p: "Softmax stays in float",
+    q: 'its weight "p" is not a float32 constant',
+  });
+  assert.deepEqual(reasons(graph(nodes), { nodes: { y: { skip: true } } }).y, "the scheme leaves it in float");
+});
