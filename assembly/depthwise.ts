@@ -1,10 +1,11 @@
 // Depthwise convolution: every channel meets its own weights. Where the taps of an output are is written as pointers, two outputs
-// are summed at a time (taps.ts); of the most frequent kernel, 3 x 3, four neighbours where all their taps are in the image.
+// are summed at a time (taps.ts); of the most frequent kernel, 3 x 3, all neighbours of a line, a column of pointers after the other.
 
 import { CODES_I16, CODES_I8 } from "./abi";
+import { Codes, Finish, isNear, Sums, writeRecord } from "./finish";
 import { Patches, pixelAt } from "./gather";
 import { Rescale, requantizeRows, requantizeWideRows, widenRow } from "./requantize";
-import { fourOfColumns, pairOfFour, pairOfTwo } from "./taps";
+import { COLUMN, pairOfFour, pairOfTwo, sumLine, sumWideLine } from "./taps";
 
 /** A depthwise convolution's operands and scratch memory: words in memory, in this order. */
 @unmanaged
@@ -169,43 +170,73 @@ function sumPairs(d: Depthwise, count: i32, sums: usize): void {
   }
 }
 
-/** Whether outputs row..row + 3 are neighbours in a line whose taps are all in the image, a pixel from each to the next. */
-function areNeighbours(d: Depthwise, p: Patches, row: i32): bool {
-  const x = row % p.outWidth;
-  const y = (row / p.outWidth) % p.outHeight;
-  const dense = p.strideWidth == 1 && p.dilationWidth == 1;
-  return dense && d.byColumns && x + 3 < p.outWidth && isWhole(p, x, y) && isWhole(p, x + 3, y);
+/** The largest sum of nine products of a byte and a signed byte. */
+const LARGEST_SUM: f32 = 9 * 255 * 128;
+
+/** Whether outputs are summed line by line: those of a kernel of 3 x 3 that moves a column or two. */
+// @ts-ignore: decorator
+@inline
+function isLined(d: Depthwise, p: Patches): bool {
+  return d.byColumns && p.spreadWidth == 1 && p.dilationWidth == 1 && p.strideWidth <= 2;
 }
 
-/** The sums of four neighbours. */
-function sumNeighbours(d: Depthwise, p: Patches, row: i32, sums: usize): void {
-  const x = row % p.outWidth;
+/** Where a line of pixels is; 0 if it is padding. */
+// @ts-ignore: decorator
+@inline
+function lineAt(p: Patches, image: usize, place: i32): usize {
+  const line = pixelAt(place, p.spreadHeight, p.height);
+  return line < 0 ? 0 : image + <usize>(line * p.width * p.channels);
+}
+
+/** Writes where the taps are of all columns that outputs row..row + count - 1 of a line meet, and of those of one output more. */
+function pointColumns(d: Depthwise, p: Patches, row: i32, count: i32): void {
   const y = row / p.outWidth;
-  const top = (y / p.outHeight) * p.height + (y % p.outHeight) * p.strideHeight - p.top;
-  const from = p.source + <usize>((top * p.width + x - p.left) * p.channels);
-  const line = <usize>(p.dilationHeight * p.width * p.channels);
-  for (let j: i32 = 0; j < d.columns; j += 8) {
-    const w = d.weights + <usize>(j >> 4) * 192 + <usize>(j & 8) * 4;
-    const at = (<usize>j) << 2;
-    fourOfColumns(from + j, line, p.channels, w, d.bias + at, sums + at, sumsStride(d));
+  const image = p.source + <usize>(y / p.outHeight) * <usize>(p.height * p.width * p.channels);
+  const top = (y % p.outHeight) * p.strideHeight - p.top;
+  const first = (row % p.outWidth) * p.strideWidth - p.left;
+  const upper = lineAt(p, image, top);
+  const middle = lineAt(p, image, top + p.dilationHeight);
+  const lower = lineAt(p, image, top + 2 * p.dilationHeight);
+  let to = d.pointers;
+  for (let i: i32 = 0; i < count * p.strideWidth + 3; i++, to += COLUMN) {
+    const column = pixelAt(first + i, 1, p.width);
+    const offset = <usize>(column * p.channels);
+    store<u32>(to, column < 0 || !upper ? d.padding : upper + offset);
+    store<u32>(to, column < 0 || !middle ? d.padding : middle + offset, 4);
+    store<u32>(to, column < 0 || !lower ? d.padding : lower + offset, 8);
+  }
+}
+
+/** The results of outputs from..till - 1, line by line; `to` is where the first one's go, the others' follow `stride` bytes apart. */
+function finishLines<F extends Finish>(d: Depthwise, p: Patches, from: i32, till: i32, to: usize, stride: usize): void {
+  const table = changetype<Rescale>(d.rescale).multipliers;
+  const size = changetype<F>(0).size;
+  // as many as there is room for pointers
+  const most = (d.block * <i32>pointerBytes(d) - 3 * <i32>COLUMN) / (<i32>COLUMN * p.strideWidth);
+  for (let row = from; row < till;) {
+    const count = min(min(till - row, p.outWidth - (row % p.outWidth)), most);
+    pointColumns(d, p, row, count);
+    for (let j: i32 = 0; j < d.columns; j += 8) {
+      const w = d.weights + <usize>(j >> 4) * 192 + <usize>(j & 8) * 4;
+      const at = (<usize>j) << 2;
+      if (p.strideWidth == 1)
+        sumLine<F>(d.pointers, j, count, w, d.bias + at, to + j * size, stride, d.columns - j, table + at, d.sums);
+      else
+        sumWideLine<F>(d.pointers, j, count, w, d.bias + at, to + j * size, stride, d.columns - j, table + at, d.sums);
+    }
+    row += count;
+    to += <usize>count * stride;
   }
 }
 
 /** The sums of outputs from..till - 1. */
 function sumBlock(d: Depthwise, p: Patches, from: i32, till: i32): void {
-  for (let row = from; row < till;) {
-    const sums = d.sums + <usize>(row - from) * sumsStride(d);
-    if (row + 4 <= till && areNeighbours(d, p, row)) {
-      sumNeighbours(d, p, row, sums);
-      row += 4;
-      continue;
-    }
-    let end = row + 1;
-    while (end < till && !(end + 4 <= till && areNeighbours(d, p, end))) end++;
-    pointRows(d, p, row, end);
-    sumPairs(d, end - row, sums);
-    row = end;
+  if (isLined(d, p)) {
+    finishLines<Sums>(d, p, from, till, d.sums, sumsStride(d));
+    return;
   }
+  pointRows(d, p, from, till);
+  sumPairs(d, till - from, d.sums);
 }
 
 /** The int64 sums of a block. */
@@ -221,10 +252,15 @@ export function depthwise_rows(depthwise: usize, from: i32, till: i32): void {
   const d = changetype<Depthwise>(depthwise);
   const p = changetype<Patches>(d.patches);
   const rescale = changetype<Rescale>(d.rescale);
+  if (isLined(d, p) && isNear(rescale, d.bias, d.columns, 0, LARGEST_SUM)) {
+    writeRecord(d.sums, rescale);
+    finishLines<Codes>(d, p, from, till, d.output + <usize>from * <usize>d.outputStride, d.outputStride);
+    return;
+  }
   for (let row = from; row < till; row += d.block) {
     const count = min(d.block, till - row);
-    sumBlock(d, p, row, row + count);
     const to = d.output + <usize>row * <usize>d.outputStride;
+    sumBlock(d, p, row, row + count);
     if (d.wideSums) {
       widenSums(d, count);
       requantizeWideRows(d.wideSums, (<usize>d.columns) << 3, to, d.outputStride, count, d.columns, 0, rescale);

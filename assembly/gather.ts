@@ -88,10 +88,15 @@ function gatherLine(p: Patches, line: usize, x: i32, to: usize, size: i32): void
   const end = p.kernelWidth;
   if (p.dilationWidth == 1 && p.spreadWidth == 1 && depth == p.channels) {
     // neighbours in memory: one copy between the paddings
+    const bytes = p.how == GATHER_I16 ? 2 : 1;
+    if (x >= 0 && x + end <= p.width) {
+      copyRun(line + <usize>(x * depth * bytes), to, end * depth, p.how, p.operand);
+      return;
+    }
     const from = min(max(-x, 0), end);
     const till = max(min(p.width - x, end), from);
     fillRun(to, from * depth, p.how, p.operand, p.fill);
-    const source = line + <usize>((x + from) * depth * (p.how == GATHER_I16 ? 2 : 1));
+    const source = line + <usize>((x + from) * depth * bytes);
     copyRun(source, to + from * step, (till - from) * depth, p.how, p.operand);
     fillRun(to + till * step, (end - till) * depth, p.how, p.operand, p.fill);
     return;

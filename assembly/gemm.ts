@@ -7,6 +7,8 @@
 //
 // A tile is four or six rows by eight columns: as many accumulators as stay in registers (docs/kernels.md).
 
+import { Finish, upperMultipliers } from "./finish";
+
 /** Bytes of a panel's step. */
 export const PANEL_STEP: usize = 32;
 
@@ -47,19 +49,23 @@ export class Words extends Dot {
 
 /**
  * A tile's rows times a panel. Fewer rows are the last one, row `last`, again and again. Sums begin with the eight int32 at
- * `init`; `acc` is where row 0's go, the others' follow `stride` bytes apart.
+ * `init`; `to` is where row 0's results go, the others' follow `stride` bytes apart. The rest is as finish.ts has it.
  */
-export function tile<D extends Dot>(
+export function tile<D extends Dot, F extends Finish>(
   row: usize,
   rowStride: usize,
   last: i32,
   panel: usize,
   steps: i32,
   init: usize,
-  acc: usize,
+  to: usize,
   stride: usize,
+  columns: i32,
+  multipliers: usize,
+  record: usize,
 ): void {
   const dot = changetype<D>(0);
+  const finish = changetype<F>(0);
   const isTall = dot.rows > 4;
   let x0 = row;
   let x1 = row + rowStride * <usize>min(1, last);
@@ -110,14 +116,16 @@ export function tile<D extends Dot>(
     x3 += 4;
     panel += PANEL_STEP;
   }
-  storeSums(acc, a0, b0);
-  storeSums(acc + stride * <usize>min(1, last), a1, b1);
-  storeSums(acc + stride * <usize>min(2, last), a2, b2);
-  storeSums(acc + stride * <usize>min(3, last), a3, b3);
-  if (isTall) {
-    storeSums(acc + stride * <usize>min(4, last), a4, b4);
-    storeSums(acc + stride * <usize>last, a5, b5);
-  }
+  const m = v128.load(multipliers);
+  const n = upperMultipliers(multipliers, columns);
+  const to1 = to + stride * <usize>min(1, last);
+  finish.pair(a0, b0, to, a1, b1, to1, columns, m, n, record);
+  const to2 = to + stride * <usize>min(2, last);
+  const to3 = to + stride * <usize>min(3, last);
+  finish.pair(a2, b2, to2, a3, b3, to3, columns, m, n, record);
+  if (!isTall) return;
+  const to4 = to + stride * <usize>min(4, last);
+  finish.pair(a4, b4, to4, a5, b5, to + stride * <usize>last, columns, m, n, record);
 }
 
 /** Eight sums. */

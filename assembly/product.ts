@@ -2,6 +2,7 @@
 // the panels of the weights, and requantized before the sums leave the first cache (docs/math.md, equations 19 to 21, 50 and 51).
 
 import { GATHER_BYTES } from "./abi";
+import { Codes, isNear, Sums, writeRecord } from "./finish";
 import { gatherRows, Patches } from "./gather";
 import { Bytes, Dot, PANEL_COLUMNS, PANEL_STEP, strip, tile, widenedStrip, Words } from "./gemm";
 import { total4 } from "./lanes";
@@ -9,6 +10,9 @@ import { Rescale, requantizeRows, requantizeWideRows, resultSize, widenRow } fro
 
 /** Columns whose sums are kept at a time: eight panels. */
 const GROUP: i32 = 64;
+
+/** The largest product of two bytes less their zeros. */
+const LARGEST_PRODUCT: f32 = 65025;
 
 /** A product's operands and scratch memory: words in memory, in this order. */
 @unmanaged
@@ -86,11 +90,50 @@ function multiplyPanels<D extends Dot>(
     for (let i: i32 = 0; i < count; i += height) {
       const at = sums + ((<usize>(i * GROUP + j)) << 2);
       const first = rows + <usize>i * <usize>p.rowStride;
-      tile<D>(first, p.rowStride, min(count - i, height) - 1, panel, steps, init, at, GROUP << 2);
+      const last = min(count - i, height) - 1;
+      tile<D, Sums>(first, p.rowStride, last, panel, steps, init, at, GROUP << 2, PANEL_COLUMNS, init, 0);
     }
     panel += stride;
     init += initStride;
   }
+}
+
+/** A block of rows times panels, whose sums become codes in the registers: `first` is their first column in Rescale's tables. */
+function multiplyCodes<D extends Dot>(
+  p: Product,
+  rows: usize,
+  count: i32,
+  panels: usize,
+  columns: i32,
+  init: usize,
+  to: usize,
+  first: i32,
+): void {
+  const height = changetype<D>(0).rows;
+  const steps = stepsOf(p);
+  const rescale = changetype<Rescale>(p.rescale);
+  const record = p.sums;
+  writeRecord(record, rescale);
+  let multipliers = rescale.multipliers + ((<usize>first) << 2);
+  for (let j: i32 = 0; j < columns; j += PANEL_COLUMNS) {
+    for (let i: i32 = 0; i < count; i += height) {
+      const row = rows + <usize>i * <usize>p.rowStride;
+      const at = to + <usize>i * <usize>p.outputStride + j;
+      const last = min(count - i, height) - 1;
+      tile<D, Codes>(row, p.rowStride, last, panels, steps, init, at, p.outputStride, columns - j, multipliers, record);
+    }
+    panels += PANEL_STEP * <usize>steps;
+    init += PANEL_STEP;
+    multipliers += PANEL_STEP;
+  }
+}
+
+/** Whether the sums of a block may become codes in the registers; a row alone is faster by strips. */
+// @ts-ignore: decorator
+@inline
+function isDirect(p: Product, count: i32, init: usize, columns: i32, first: i32): bool {
+  if (p.zeros || p.widened || count == 1) return false;
+  return isNear(changetype<Rescale>(p.rescale), init, columns, first, <f32>p.length * LARGEST_PRODUCT);
 }
 
 /** One row of int16 times panels of bytes, two by two; the last may be its own neighbour. */
@@ -181,6 +224,11 @@ function multiplyBlock(p: Product, rows: usize, from: i32, count: i32, left: i32
       continue;
     }
     const init = p.bias + ((<usize>first) << 2);
+    if (isDirect(p, count, init, columns, table)) {
+      if (bytes) multiplyCodes<Bytes>(p, rows, count, panels, columns, init, to, table);
+      else multiplyCodes<Words>(p, rows, count, panels, columns, init, to, table);
+      continue;
+    }
     const steps = stepsOf(p);
     if (p.widened) multiplyWidened(p, rows, panels, columns, init);
     else if (bytes) multiplyPanels<Bytes>(p, rows, count, panels, columns, 0, steps, init, PANEL_STEP);

@@ -5,6 +5,7 @@
 //
 // The weights of a block of sixteen channels and a group of taps lie in 64 bytes in the same order.
 
+import { Finish, upperMultipliers } from "./finish";
 import { Bytes, storeSums, Words } from "./gemm";
 
 /** Interleaves the bytes of channels 0..7: a0 b0 a1 b1 ... a7 b7. */
@@ -94,97 +95,145 @@ export function pairOfFour(
   storeSums(next + 32, b2, b3);
 }
 
+/** Bytes of the pointers to the three taps of a column. */
+export const COLUMN: usize = 12;
+
+/** Eight channels of a column's two upper taps, whose pointers are at p, interleaved. */
+// @ts-ignore: decorator
+@inline
+function upperTaps(p: usize, offset: usize): v128 {
+  return lowBytes(v128.load64_zero(load<u32>(p) + offset), v128.load64_zero(load<u32>(p, 4) + offset));
+}
+
+/** Those of the third, twice: the weight of the fourth is 0. */
+// @ts-ignore: decorator
+@inline
+function lowerTaps(p: usize, offset: usize): v128 {
+  const taps = v128.load64_zero(load<u32>(p, 8) + offset);
+  return lowBytes(taps, taps);
+}
+
 /**
- * The sums of four neighbouring outputs, eight channels of each: `x` is the first output's first tap, `line` and `pixel` are the
- * bytes to the taps below it and beside it. A column of the image is interleaved once for the three outputs that it meets.
+ * Eight channels of `count` neighbouring outputs of a kernel of 3 x 3, a column from each to the next. The pointers to the taps of
+ * the columns are at p, `offset` bytes before the channels; a column is interleaved once for the three outputs that it meets.
+ * Results go to `to` and `stride` bytes on. Of an odd count there is one more, whatever its last column is: it is written over.
  */
-export function fourOfColumns(
-  x: usize,
-  line: usize,
-  pixel: usize,
+export function sumLine<F extends Finish>(
+  p: usize,
+  offset: usize,
+  count: i32,
   w: usize,
   bias: usize,
   to: usize,
   stride: usize,
+  columns: i32,
+  multipliers: usize,
+  record: usize,
 ): void {
   const dot = changetype<Bytes>(0);
+  const finish = changetype<F>(0);
   const w0 = v128.load(w);
   const v0 = v128.load(w, 16);
   const w1 = v128.load(w, 64);
   const v1 = v128.load(w, 80);
   const w2 = v128.load(w, 128);
   const v2 = v128.load(w, 144);
-  let a0 = v128.load(bias);
-  let b0 = v128.load(bias, 16);
-  let a1 = a0;
-  let b1 = b0;
-  let a2 = a0;
-  let b2 = b0;
-  let a3 = a0;
-  let b3 = b0;
-  let upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
-  let lower = v128.load64_zero(x + 2 * line);
-  lower = lowBytes(lower, lower);
+  const m = v128.load(multipliers);
+  const n = upperMultipliers(multipliers, columns);
+  let upper = upperTaps(p, offset);
+  let lower = lowerTaps(p, offset);
+  let a = dot.add(v128.load(bias), w0, lowPairs(upper, lower));
+  let b = dot.add(v128.load(bias, 16), v0, highPairs(upper, lower));
+  p += COLUMN;
+  upper = upperTaps(p, offset);
+  lower = lowerTaps(p, offset);
+  for (let i: i32 = 0; i < count; i += 2) {
+    let low = lowPairs(upper, lower);
+    let high = highPairs(upper, lower);
+    a = dot.add(a, w1, low);
+    b = dot.add(b, v1, high);
+    let c = dot.add(v128.load(bias), w0, low);
+    let d = dot.add(v128.load(bias, 16), v0, high);
+    upper = upperTaps(p + COLUMN, offset);
+    lower = lowerTaps(p + COLUMN, offset);
+    low = lowPairs(upper, lower);
+    high = highPairs(upper, lower);
+    a = dot.add(a, w2, low);
+    b = dot.add(b, v2, high);
+    c = dot.add(c, w1, low);
+    d = dot.add(d, v1, high);
+    const e = dot.add(v128.load(bias), w0, low);
+    const f = dot.add(v128.load(bias, 16), v0, high);
+    p += 2 * COLUMN;
+    upper = upperTaps(p, offset);
+    lower = lowerTaps(p, offset);
+    c = dot.add(c, w2, lowPairs(upper, lower));
+    d = dot.add(d, v2, highPairs(upper, lower));
+    const next = i + 1 < count ? to + stride : to;
+    finish.pair(a, b, to, c, d, next, columns, m, n, record);
+    a = e;
+    b = f;
+    to += 2 * stride;
+  }
+}
+
+/** The same where it is two columns from each output to the next. */
+export function sumWideLine<F extends Finish>(
+  p: usize,
+  offset: usize,
+  count: i32,
+  w: usize,
+  bias: usize,
+  to: usize,
+  stride: usize,
+  columns: i32,
+  multipliers: usize,
+  record: usize,
+): void {
+  const dot = changetype<Bytes>(0);
+  const finish = changetype<F>(0);
+  const w0 = v128.load(w);
+  const v0 = v128.load(w, 16);
+  const w1 = v128.load(w, 64);
+  const v1 = v128.load(w, 80);
+  const w2 = v128.load(w, 128);
+  const v2 = v128.load(w, 144);
+  const m = v128.load(multipliers);
+  const n = upperMultipliers(multipliers, columns);
+  let upper = upperTaps(p, offset);
+  let lower = lowerTaps(p, offset);
   let low = lowPairs(upper, lower);
   let high = highPairs(upper, lower);
-  a0 = dot.add(a0, w0, low);
-  b0 = dot.add(b0, v0, high);
-  x += pixel;
-  upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
-  lower = v128.load64_zero(x + 2 * line);
-  lower = lowBytes(lower, lower);
-  low = lowPairs(upper, lower);
-  high = highPairs(upper, lower);
-  a0 = dot.add(a0, w1, low);
-  b0 = dot.add(b0, v1, high);
-  a1 = dot.add(a1, w0, low);
-  b1 = dot.add(b1, v0, high);
-  x += pixel;
-  upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
-  lower = v128.load64_zero(x + 2 * line);
-  lower = lowBytes(lower, lower);
-  low = lowPairs(upper, lower);
-  high = highPairs(upper, lower);
-  a0 = dot.add(a0, w2, low);
-  b0 = dot.add(b0, v2, high);
-  a1 = dot.add(a1, w1, low);
-  b1 = dot.add(b1, v1, high);
-  a2 = dot.add(a2, w0, low);
-  b2 = dot.add(b2, v0, high);
-  x += pixel;
-  upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
-  lower = v128.load64_zero(x + 2 * line);
-  lower = lowBytes(lower, lower);
-  low = lowPairs(upper, lower);
-  high = highPairs(upper, lower);
-  a1 = dot.add(a1, w2, low);
-  b1 = dot.add(b1, v2, high);
-  a2 = dot.add(a2, w1, low);
-  b2 = dot.add(b2, v1, high);
-  a3 = dot.add(a3, w0, low);
-  b3 = dot.add(b3, v0, high);
-  x += pixel;
-  upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
-  lower = v128.load64_zero(x + 2 * line);
-  lower = lowBytes(lower, lower);
-  low = lowPairs(upper, lower);
-  high = highPairs(upper, lower);
-  a2 = dot.add(a2, w2, low);
-  b2 = dot.add(b2, v2, high);
-  a3 = dot.add(a3, w1, low);
-  b3 = dot.add(b3, v1, high);
-  x += pixel;
-  upper = lowBytes(v128.load64_zero(x), v128.load64_zero(x + line));
-  lower = v128.load64_zero(x + 2 * line);
-  lower = lowBytes(lower, lower);
-  low = lowPairs(upper, lower);
-  high = highPairs(upper, lower);
-  a3 = dot.add(a3, w2, low);
-  b3 = dot.add(b3, v2, high);
-  storeSums(to, a0, b0);
-  storeSums(to + stride, a1, b1);
-  storeSums(to + 2 * stride, a2, b2);
-  storeSums(to + 3 * stride, a3, b3);
+  for (let i: i32 = 0; i < count; i += 2) {
+    let a = dot.add(v128.load(bias), w0, low);
+    let b = dot.add(v128.load(bias, 16), v0, high);
+    upper = upperTaps(p + COLUMN, offset);
+    lower = lowerTaps(p + COLUMN, offset);
+    a = dot.add(a, w1, lowPairs(upper, lower));
+    b = dot.add(b, v1, highPairs(upper, lower));
+    upper = upperTaps(p + 2 * COLUMN, offset);
+    lower = lowerTaps(p + 2 * COLUMN, offset);
+    low = lowPairs(upper, lower);
+    high = highPairs(upper, lower);
+    a = dot.add(a, w2, low);
+    b = dot.add(b, v2, high);
+    let c = dot.add(v128.load(bias), w0, low);
+    let d = dot.add(v128.load(bias, 16), v0, high);
+    upper = upperTaps(p + 3 * COLUMN, offset);
+    lower = lowerTaps(p + 3 * COLUMN, offset);
+    c = dot.add(c, w1, lowPairs(upper, lower));
+    d = dot.add(d, v1, highPairs(upper, lower));
+    p += 4 * COLUMN;
+    upper = upperTaps(p, offset);
+    lower = lowerTaps(p, offset);
+    low = lowPairs(upper, lower);
+    high = highPairs(upper, lower);
+    c = dot.add(c, w2, low);
+    d = dot.add(d, v2, high);
+    const next = i + 1 < count ? to + stride : to;
+    finish.pair(a, b, to, c, d, next, columns, m, n, record);
+    to += 2 * stride;
+  }
 }
 
 /** Eight bytes as int16. */

@@ -1,6 +1,7 @@
 // What an operator is: one row, with a rule for the shapes of its outputs and a way to compute them in wasm memory.
 
 import type { FormatName } from "../formats.ts";
+import type { Arithmetic } from "../tensor/result.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { storedLength, type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
 import type { Constant, Node } from "./graph.ts";
@@ -40,6 +41,8 @@ export interface Call extends Site<Place> {
   /** Pointer to the bytes that the row asks for with `scratch`. */
   readonly scratch: number;
   readonly store: Store;
+  /** How sums of codes become codes; default `"onnx"`. */
+  readonly arithmetic?: Arithmetic;
 }
 
 /** A row of the table of operators. */

@@ -6,10 +6,12 @@ import { type CodeArray, FORMATS, type FormatName, type IntegerFormat } from "..
 import { decodeCodes, type RealFormat, unpackCodes } from "../tensor/codec.ts";
 import { mapAll, type Step, tabled } from "../tensor/codemap.ts";
 import type { Scales } from "../tensor/grain.ts";
+import type { Output, Tables } from "../tensor/multipliers.ts";
 import { type Operand, operandOf } from "../tensor/operand.ts";
 import { type PackedWeight, packedBy } from "../tensor/prepare.ts";
 import type { Result } from "../tensor/result.ts";
 import { sizeOf } from "../tensor/shape.ts";
+import { tablesWith } from "../tensor/tables.ts";
 import { type CodeFormat, rangeOf, type Tensor } from "../tensor/tensor.ts";
 import { inMemory } from "../tensor/values.ts";
 import { weightOf } from "../tensor/weight.ts";
@@ -157,7 +159,15 @@ export function resultOf(call: Call, y: Place, scale: number, zero: number): Res
   if (clamp.length !== 2 || lo < all.lo || hi > all.hi || lo > hi) {
     throw nodeRangeError(call.node, "clamp", `two codes of ${all.lo}..${all.hi} in order`, clamp);
   }
-  return { codes, ...parameterOf(call, { scale, zero }), range: { lo, hi }, arithmetic: "onnx" };
+  const arithmetic = call.arithmetic ?? "onnx";
+  return { codes, ...parameterOf(call, { scale, zero }), range: { lo, hi }, arithmetic };
+}
+
+/** What the sums of a product become: codes, or float32 where y is that. */
+export function outputOf(call: Call, y: Place, scale: number, zero: number): { output: Output; tables?: Tables } {
+  if (y.format === "float32") return { output: y.format };
+  const output = resultOf(call, y, scale, zero);
+  return output.arithmetic === "onnx" ? { output } : { output, tables: tablesWith(undefined) };
 }
 
 /** The format of a quantized result: that of its zero, or the first operand's. */

@@ -3,8 +3,9 @@
 import { constantPlace, readPlace } from "../model/evaluate.ts";
 import type { Model } from "../model/graph.ts";
 import type { Inference, Step } from "../model/infer.ts";
-import { bytesOf, type Known, type Place } from "../model/operator.ts";
+import { bytesOf, type Call, type Known, type Place } from "../model/operator.ts";
 import { Store } from "../model/store.ts";
+import type { Arithmetic } from "../tensor/result.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { layOut, type Span } from "./layout.ts";
 
@@ -79,7 +80,10 @@ function placesOf({ known }: Inference, lives: Lives, store: Store, at: number, 
   return places;
 }
 
-function compile(step: Step, places: ReadonlyMap<string, Place>, store: Store, scratch: number): () => void {
+/** What all steps of a plan share. */
+type Shared = Pick<Call, "store" | "arithmetic">;
+
+function compile(step: Step, places: ReadonlyMap<string, Place>, shared: Shared, scratch: number): () => void {
   const { operator, site, outputs } = step;
   const { node } = site;
   const placeOf = (name: string) => (name === "" ? undefined : places.get(name));
@@ -88,12 +92,12 @@ function compile(step: Step, places: ReadonlyMap<string, Place>, store: Store, s
     inputs: node.inputs.map(placeOf),
     outputs: outputs.map((output, i) => output && placeOf(node.outputs[i] as string)),
     scratch,
-    store,
+    ...shared,
   });
 }
 
 /** Plans a model whose shapes were inferred. Constants and their packed forms go to `constants`, which outlives the plan. */
-export function plan(model: Model, inference: Inference, constants: Store): Plan {
+export function plan(model: Model, inference: Inference, constants: Store, arithmetic: Arithmetic): Plan {
   const store = new Store(constants);
   const { heap, arena } = store.engine;
   const lives = livesOf(model, inference);
@@ -105,7 +109,9 @@ export function plan(model: Model, inference: Inference, constants: Store): Plan
 
   function compileAll(): (() => void)[] {
     try {
-      return inference.steps.map((step) => arena.scope(() => compile(step, places, store, scratchOf(step))));
+      return inference.steps.map((step) =>
+        arena.scope(() => compile(step, places, { store, arithmetic }, scratchOf(step))),
+      );
     } catch (error) {
       dispose();
       throw error;

@@ -1,6 +1,14 @@
 // A model that stays in wasm memory, planned for the shapes it is fed.
 
-import { checkFunction, checkInteger, checkOptions, disposedError, runningError, typeError } from "../check.ts";
+import {
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkWord,
+  disposedError,
+  runningError,
+  typeError,
+} from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import type { Address } from "../host.ts";
 import { checkModel } from "../model/check-model.ts";
@@ -9,8 +17,11 @@ import { allConstants, feedsOf, type Model, type Value } from "../model/graph.ts
 import { checkSupported, infer } from "../model/infer.ts";
 import type { Known } from "../model/operator.ts";
 import { Store } from "../model/store.ts";
+import { integerForm } from "../passes/integer-form.ts";
 import { DISPOSE } from "../tensor/prepare.ts";
+import { ARITHMETICS, type Arithmetic } from "../tensor/result.ts";
 import type { Tensor, TypedTensor } from "../tensor/tensor.ts";
+import type { Engine } from "../wasm/kernels.ts";
 import { startThreads } from "../wasm/team.ts";
 import { checkFeeds, type Feeds } from "./feeds.ts";
 import { type Observe, type Plan, plan } from "./plan.ts";
@@ -24,15 +35,19 @@ export interface SessionOptions {
   readonly threads?: number;
   /** Path or address of worker.js; default beside the library's own script. Pages take it from their own origin only. */
   readonly workerUrl?: string | Address;
+  /** How sums of codes become codes; default `"onnx"`. */
+  readonly arithmetic?: Arithmetic;
 }
 
 const MOST_THREADS = 64;
 
-function checkThreads(options: SessionOptions | undefined): { threads: number; script: string | undefined } {
-  const { threads = 1, workerUrl } = checkOptions(options, ["threads", "workerUrl"], "Session");
+function checkSession(options: SessionOptions | undefined) {
+  const given = checkOptions(options, ["threads", "workerUrl", "arithmetic"], "Session");
+  const { threads = 1, workerUrl, arithmetic = "onnx" } = given;
   const script = typeof workerUrl === "object" ? workerUrl?.href : workerUrl;
   if (workerUrl !== undefined && typeof script !== "string") throw typeError("workerUrl", "a path or a URL", workerUrl);
-  return { threads: checkInteger(threads, 1, MOST_THREADS, "threads"), script };
+  checkWord(arithmetic, ARITHMETICS, "arithmetic");
+  return { threads: checkInteger(threads, 1, MOST_THREADS, "threads"), script, arithmetic };
 }
 
 /** Options of {@link Session.run} and {@link run}. */
@@ -51,11 +66,26 @@ interface Planned {
   readonly inputs: ReadonlyMap<string, Known>;
 }
 
+/** A form of a model that is run: its constants, and what it is planned for. */
+interface Form {
+  readonly model: Model;
+  readonly arithmetic: Arithmetic;
+  readonly store: Store;
+  readonly plans: Planned[];
+}
+
+function formOf(model: Model, arithmetic: Arithmetic, engine: Engine): Form {
+  const folded = foldAllConstants(model);
+  return { model: folded, arithmetic, store: new Store(undefined, allConstants(folded.graph), engine), plans: [] };
+}
+
 /** What a session owns. */
 interface Content {
   readonly model: Model;
-  readonly store: Store;
-  readonly plans: Planned[];
+  /** The model in integers, as far as it is quantized. */
+  readonly integers: Form;
+  /** The model as it is, with all its values; once it is asked for where it is another. */
+  whole: Form | undefined;
   /** Ends the workers. */
   readonly end: () => void;
   /** Whether a run is under way: it may not be run or disposed of from inside. */
@@ -64,10 +94,12 @@ interface Content {
 
 const contents = new WeakMap<Session, Content>();
 
-function release({ plans, store, end }: Content): void {
+function release({ integers, whole, end }: Content): void {
   end();
-  for (const { plan } of plans.splice(0)) plan.dispose();
-  store.dispose();
+  for (const { plans, store } of new Set([integers, whole ?? integers])) {
+    for (const { plan } of plans.splice(0)) plan.dispose();
+    store.dispose();
+  }
 }
 
 /** Gives back what was never disposed, once it is garbage. */
@@ -88,7 +120,7 @@ function suits({ inputs }: Planned, feeds: ReadonlyMap<string, Tensor>): boolean
 }
 
 /** Plans for feeds; inputs that shapes depend on are known by their values. */
-function planFor({ model, store }: Content, feeds: ReadonlyMap<string, Tensor>): Planned {
+function planFor({ model, arithmetic, store }: Form, feeds: ReadonlyMap<string, Tensor>): Planned {
   const byValue = new Set<string>();
   for (;;) {
     const inputs = new Map<string, Known>();
@@ -97,7 +129,7 @@ function planFor({ model, store }: Content, feeds: ReadonlyMap<string, Tensor>):
       inputs.set(name, { format: format as FormatName, shape: shape.slice(), value });
     }
     const inference = infer(model, inputs);
-    if (inference.wanted.size === 0) return { plan: plan(model, inference, store), inputs };
+    if (inference.wanted.size === 0) return { plan: plan(model, inference, store, arithmetic), inputs };
     for (const name of inference.wanted) byValue.add(name);
   }
 }
@@ -115,13 +147,14 @@ export class Session {
 
   /** @throws ModelError for operators that octavo cannot run, all of them named */
   constructor(model: Model, options?: SessionOptions) {
-    const { threads, script } = checkThreads(options);
+    const { threads, script, arithmetic } = checkSession(options);
     checkModel(model);
     checkSupported(model);
-    const folded = foldAllConstants(model);
+    const inIntegers = integerForm(model);
     const { engine, ready, end } = startThreads(threads, script);
-    const store = new Store(undefined, allConstants(folded.graph), engine);
-    const content = { model: folded, store, plans: [], end, isRunning: false };
+    const integers = formOf(inIntegers, arithmetic, engine);
+    const whole = inIntegers === model ? integers : undefined;
+    const content = { model, integers, whole, end, isRunning: false };
     this.ready = ready;
     this.inputs = feedsOf(model.graph);
     this.outputs = model.graph.outputs;
@@ -141,7 +174,7 @@ export class Session {
     if (!content) throw disposedError("session", "a session");
     if (content.isRunning) throw runningError("run");
     const tensors = checkFeeds(content.model, feeds);
-    const planned = planOf(content, tensors);
+    const planned = planOf(observe ? wholeOf(content) : content.integers, tensors);
     content.isRunning = true;
     try {
       return planned.run(tensors, observe) as Record<string, TypedTensor>;
@@ -166,11 +199,18 @@ export class Session {
   }
 }
 
+/** The form whose values can all be told. */
+function wholeOf(content: Content): Form {
+  const { model, integers } = content;
+  content.whole ??= formOf(model, integers.arithmetic, integers.store.engine);
+  return content.whole;
+}
+
 /** The plan for feeds: one of those that are kept, or a new one. */
-function planOf(content: Content, feeds: ReadonlyMap<string, Tensor>): Plan {
-  const { plans } = content;
+function planOf(form: Form, feeds: ReadonlyMap<string, Tensor>): Plan {
+  const { plans } = form;
   const found = plans.find((each) => suits(each, feeds));
-  const planned = found ?? planFor(content, feeds);
+  const planned = found ?? planFor(form, feeds);
   if (found) plans.splice(plans.indexOf(found), 1);
   plans.unshift(planned);
   for (const old of plans.splice(MOST_PLANS)) old.plan.dispose();

@@ -30,15 +30,12 @@ interface Plan {
   readonly a: Operand;
   readonly b: Operand;
   readonly result: Result;
-  /** The words that integer arithmetic needs; absent: it is "onnx". */
-  readonly integers?: readonly number[] | undefined;
 }
 
 const NO_INTEGERS = [0, 0, 0, 0, 0, 0, 0, 0];
 
 /** The words of assembly/elementwise.ts's Pair. */
-function pairOf(plan: Plan, kernels: Kernels): Uint32Array {
-  const { operation, a, b, result, integers = NO_INTEGERS } = plan;
+function pairOf({ operation, a, b, result }: Plan, integers: readonly number[], kernels: Kernels): Uint32Array {
   const kinds = [a.codes, b.codes, result.codes].map((codes) => kernels[CODE_CONSTANTS[codeType(codes) as "i8"]].value);
   const numbers = [a.zero, b.zero, result.zero, result.range.lo, result.range.hi];
   const words = [...numbers, ...kinds, kernels[OPERATIONS[operation]].value, ...integers];
@@ -86,8 +83,10 @@ function checkFormats({ operation, a, b, result }: Plan): void {
 /** What combines stretches of two operands as long as the result; its constants are in memory that `take` gives. */
 export function combiner(running: Engine, plan: Plan, take: Take) {
   const { kernels, arena } = running;
-  const pair = arena.copy(pairOf(plan, kernels), take);
-  const run = plan.integers ? kernels.combine_codes_codes_fixed : kernels.combine_codes_codes;
+  const isReal = plan.result.arithmetic === "onnx";
+  if (!isReal) checkFormats(plan);
+  const pair = arena.copy(pairOf(plan, isReal ? NO_INTEGERS : integersOf(plan), kernels), take);
+  const run = isReal ? kernels.combine_codes_codes : kernels.combine_codes_codes_fixed;
   return (length: number, a: Source, b: Source, sink: Sink): void =>
     eachValue(
       length,
@@ -103,12 +102,9 @@ function combine(operation: Operation, first: QTensor, second: QTensor, options:
   const given = checkOptions(options, RESULT_KEYS, operation);
   const a = checkOperand(first, "a");
   const b = checkOperand(second, "b");
-  const real = { operation, a, b, result: resultOf(given, a.codes) };
-  const isReal = real.result.arithmetic === "onnx";
-  if (!isReal) checkFormats(real);
+  const plan = { operation, a, b, result: resultOf(given, a.codes) };
   const shape = broadcastShape(a.shape, b.shape);
   if (!shape) throw rangeError("b.shape", `a shape that broadcasts with [${a.shape.join(", ")}]`, b.shape);
-  const plan = isReal ? real : { ...real, integers: integersOf(real) };
   const data = new (codeArray(plan.result.codes))(sizeOf(shape));
   const running = engine();
   const [feedA, feedB] = [feedOf(running, a, shape), feedOf(running, b, shape)];

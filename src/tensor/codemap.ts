@@ -39,18 +39,18 @@ function allCodes(codes: IntegerFormat): CodeArray {
 /** Bytes enough to look up two at once, in a table of pairs that has to be made first. */
 const MANY = 65536;
 
-/** A step through a table of results in wasm memory. */
-function tableStep(
+/** A step through a table of results in wasm memory, for `length` codes. */
+export function tableStep(
   { kernels }: Engine,
   from: IntegerFormat,
   to: IntegerFormat,
   table: number,
-  many: boolean,
+  length: number,
   take: Take,
 ): Step {
   const bits = (format: IntegerFormat) => `u${format.bits}` as "u8" | "u16";
   const lookUp = kernels[`look_up_${bits(from)}_${bits(to)}`];
-  if (from.bits + to.bits > 16 || !many) return (_, x, y, count) => lookUp(x, table, y, count);
+  if (from.bits + to.bits > 16 || length < MANY) return (_, x, y, count) => lookUp(x, table, y, count);
   const pairs = take(MANY * 2);
   kernels.pair_u8_u16(table, pairs);
   return (_, x, y, count) => {
@@ -73,7 +73,7 @@ export function tabled(
   const bytes = codeBytes(result);
   const table = take(all.length * bytes);
   mapAll(running, step, all.length, sourceOf(running, all), inMemory(table, bytes).sink);
-  return tableStep(running, codes, result, table, length >= MANY, take);
+  return tableStep(running, codes, result, table, length, take);
 }
 
 /** The results of a step for every code of an operand. */

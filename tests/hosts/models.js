@@ -184,6 +184,26 @@ const NODES = [
       sums(5),
     ],
   ],
+  [
+    `${MICROSOFT}QLinearConv`,
+    [
+      u8(1, 9, 7, 6),
+      ...quantizer(0.02, 130),
+      i8(5, 6, 3, 3),
+      scalar(0.01),
+      signed(0),
+      ...quantizer(0.05, 100),
+      sums(5),
+    ],
+    { channels_last: 1n, clamp: [90n, 130n] },
+  ],
+  ["octavo:MaxPool", [u8(1, 9, 7, 19)], { kernel_shape: [3n, 2n], channels_last: 1n }],
+  [
+    `${MICROSOFT}QLinearConv`,
+    [u8(2, 6, 9, 7), ...quantizer(0.02, 130), i8(6, 1, 3, 3), scalar(0.01), signed(0), ...quantizer(0.05, 100)],
+    { group: 6n, clamp: [100n, 200n] },
+  ],
+  ["octavo:LookUp", [u8(5, 33), u8(256)]],
   ["QLinearMatMul", [u8(5, 33), ...quantizer(0.02, 130), u8(33, 7), ...quantizer(0.01, 120), ...quantizer(0.05, 100)]],
   ["MatMulInteger", [u8(5, 33), i8(33, 7), code(3)]],
   ["ConvInteger", [u8(1, 6, 9, 7), u8(5, 6, 3, 3), code(3)]],
@@ -264,6 +284,7 @@ function modelOf([name, inputs, attributes = {}, count = 1, opset = 22], fed) {
   const opsets = new Map([
     ["", opset],
     ["com.microsoft", 1],
+    ["octavo", 1],
   ]);
   return { model: { graph, opsets, ir: 10, metadata: new Map() }, feeds: Object.fromEntries(given.slice(0, fed)) };
 }

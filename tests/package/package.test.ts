@@ -19,6 +19,9 @@ import { makeProject, type Project, run, runTool } from "./project.ts";
 const FILES = [
   "LICENSE",
   "README.md",
+  "build/cli-chunk.js",
+  "build/cli-decode.js",
+  "build/cli-licenses.txt",
   "build/cli.js",
   "build/octavo.d.ts",
   "build/octavo.global.js",

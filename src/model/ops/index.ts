@@ -10,6 +10,7 @@ import { CONVOLUTIONS } from "./conv.ts";
 import { TRANSPOSED } from "./conv-transpose.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { GATHERS } from "./gather.ts";
+import { LOOK_UPS } from "./look-up.ts";
 import { MAKERS } from "./make.ts";
 import { MOVES } from "./move.ts";
 import { BLOCK_PRODUCTS } from "./nbits.ts";
@@ -39,6 +40,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...CONVOLUTIONS,
     ...ELEMENTWISE,
     ...GATHERS,
+    ...LOOK_UPS,
     ...MAKERS,
     ...MOVES,
     ...NORMALIZATIONS,

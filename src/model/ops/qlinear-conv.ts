@@ -17,10 +17,10 @@ import {
   exchangedTo,
   INTEGERS,
   type Operands,
+  outputOf,
   programRow,
   QUANTIZED,
   resultFormat,
-  resultOf,
   weightsOf,
 } from "../quantized.ts";
 import { input } from "../site.ts";
@@ -52,7 +52,13 @@ function inferConvolution(site: Site, at: Convolution, format: FormatName): Know
 }
 
 /** What computes a convolution. */
-function convolution(call: Call, y: Place, at: Convolution, finish: Pick<Product, "bias" | "output">, take: Take) {
+function convolution(
+  call: Call,
+  y: Place,
+  at: Convolution,
+  finish: Pick<Product, "bias" | "output" | "tables">,
+  take: Take,
+) {
   const { images: of, isLast, axes } = geometryOf(call, at);
   const { images, channels, outputs, groups } = of;
   const [, rows, columns] = threeAxes(axes);
@@ -89,9 +95,9 @@ const ConvInteger = programRow(
 const CONVOLUTION: Convolution = { ...QUANTIZED, bias: 8 };
 
 const QLinearConv = programRow(
-  (site) => inferConvolution(site, CONVOLUTION, resultFormat(site, 6, 7)),
+  (site) => inferConvolution(site, CONVOLUTION, site.inputs[6] ? resultFormat(site, 6, 7) : "float32"),
   (call, y, take) => {
-    const finish = { output: resultOf(call, y, 6, 7), bias: biasOf<Int32Array>(call, 8) };
+    const finish = { ...outputOf(call, y, 6, 7), bias: biasOf<Int32Array>(call, 8) };
     return convolution(call, y, CONVOLUTION, finish, take);
   },
 );

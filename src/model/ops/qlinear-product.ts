@@ -17,11 +17,11 @@ import {
   exchanged,
   INTEGERS,
   type Operands,
+  outputOf,
   programRow,
   QUANTIZED,
   type Quantized,
   resultFormat,
-  resultOf,
   weightsOf,
 } from "../quantized.ts";
 import { checkFormats, input } from "../site.ts";
@@ -72,7 +72,7 @@ const MatMulInteger = programRow(
 
 const QLinearMatMul = programRow(
   (site) => [{ format: resultFormat(site, 6, 7), shape: checkMatrices(site, QUANTIZED).y }],
-  (call, y, take) => matrixProduct(call, y, QUANTIZED, { output: resultOf(call, y, 6, 7), bias: undefined }, take),
+  (call, y, take) => matrixProduct(call, y, QUANTIZED, { ...outputOf(call, y, 6, 7), bias: undefined }, take),
 );
 
 /** Float32 results with a bias added. */
@@ -137,11 +137,6 @@ function gemmExtents(site: Site): { m: number; k: number; n: number } {
   return { m, k, n };
 }
 
-/** The result is float32 where it has no zero. */
-function gemmFormat(site: Site): FormatName {
-  return site.inputs[8] ? resultFormat(site, 7, 8) : "float32";
-}
-
 /** QGemm's C, one number a column: what broadcasts to rows alone. */
 function gemmBias(site: Site, n: number): void {
   checkFormats(site, 6, ["int32"]);
@@ -149,6 +144,11 @@ function gemmBias(site: Site, n: number): void {
   const [columns = 1, rows = 1] = c ? [...c.shape].reverse() : [n];
   if (rows === 1 && (columns === n || columns === 1) && (c?.shape.length ?? 0) <= 2) return;
   throw nodeError(site.node, `input 6 expected [${n}], one number a column, got [${c?.shape}]`);
+}
+
+/** The result is float32 where it has no zero. */
+function gemmFormat(site: Site): FormatName {
+  return site.inputs[8] ? resultFormat(site, 7, 8) : "float32";
 }
 
 /** C, a number for each of n columns. */
@@ -174,8 +174,7 @@ const QGemm = programRow(
     const { m, k, n } = gemmExtents(call);
     const { engine } = call.store;
     const arrangement = { shape: [n, k], ...(!isSet(call, "transB") && { from: [1, k, n] as const }) };
-    const output = y.format === "float32" ? y.format : resultOf(call, y, 7, 8);
-    const finish = { output, bias: gemmOffsets(call, n) };
+    const finish = { ...outputOf(call, y, 7, 8), bias: gemmOffsets(call, n) };
     const w = weightsOf(call, QUANTIZED.b, arrangement, take);
     const run = matrixMultiplier(gemmOperand(call, [m, k]), w, [], finish, take);
     const [a, isTurned] = [input(call, 0), isSet(call, "transA")];
