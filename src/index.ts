@@ -29,6 +29,7 @@ export {
   type LayerDifference,
   type OutputDifference,
 } from "./simulate/compare.ts";
+export { type ConvertOptions, convert } from "./simulate/convert.ts";
 export {
   type JobOptions,
   type Observations,
