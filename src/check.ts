@@ -285,6 +285,14 @@ function toNumbers(value: unknown, count: number, name: string): (index: number)
 /** A command line that means nothing. */
 export class UsageError extends Error {}
 
+/** The end that the user asked for. */
+export class CancelError extends Error {}
+
+/** The error of work that its user has ended. */
+export function cancelError(): CancelError {
+  return new CancelError("cancelled; nothing was written");
+}
+
 /** The error of a command line: `what expected wanted, got value`. */
 export function usageError(what: string, wanted: string, value: unknown): UsageError {
   return new UsageError(`${what} expected ${wanted}, got ${describe(value)}`);

@@ -1,4 +1,4 @@
-// The one file that knows where it runs: bytes from files and addresses, and to files.
+// The one file that knows where it runs: bytes from files and addresses, and to files; workers.
 // Node, Deno and Bun are known by `process.versions.node`; anything else is taken for a browser.
 
 import { accessError, checkArray, rangeError, typeError } from "./check.ts";
@@ -16,10 +16,31 @@ interface Files {
 
 interface Addresses {
   fileURLToPath(address: string): string;
+  pathToFileURL(path: string): object;
 }
 
 interface Paths {
   dirname(path: string): string;
+}
+
+/** A worker as Node has it, or as browsers do. */
+interface Worker {
+  on?(event: string, listener: () => void): void;
+  addEventListener?(event: string, listener: () => void): void;
+  postMessage(message: unknown): void;
+  terminate(): unknown;
+  unref?(): void;
+}
+
+/** What a worker hears and speaks through. */
+interface Port {
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  postMessage(message: unknown): void;
+}
+
+interface Threads {
+  readonly Worker: new (script: object, options: { execArgv: readonly string[] }) => Worker;
+  readonly parentPort: Port;
 }
 
 /** What is used of a host's globals; which of them are there tells the hosts apart. */
@@ -31,6 +52,7 @@ interface Host {
   readonly document?: {
     createElement(tag: "a"): { href: string; download: string; click(): void };
   };
+  readonly Worker?: new (script: string) => Worker;
 }
 
 const host = globalThis as Host;
@@ -84,7 +106,7 @@ async function readBytes(name: string): Promise<Uint8Array> {
 }
 
 /** An address as an object: a URL. */
-interface Address {
+export interface Address {
   readonly href: string;
 }
 
@@ -166,4 +188,55 @@ export async function save(path: string | Address, bytes: Uint8Array): Promise<v
   } catch (error) {
     throw accessError("write", name, error);
   }
+}
+
+const threads = () => builtin("node:worker_threads") as Promise<Threads>;
+
+/** The script of a worker as Node takes it. */
+async function scriptOf(name: string): Promise<object> {
+  const path = await pathOf(name);
+  return path === undefined ? new URL(name) : ((await builtin("node:url")) as Addresses).pathToFileURL(path);
+}
+
+/** The script beside this one: in a page's script tag, where that one is from (tools/build.mjs). */
+const scriptBeside = () => new URL("./worker.js", import.meta.url).href;
+
+async function makeWorker(script = scriptBeside()): Promise<Worker> {
+  // what the process was started with is not for this script
+  if (hasFiles()) return new (await threads()).Worker(await scriptOf(script), { execArgv: [] });
+  return new (host as Required<Host>).Worker(script);
+}
+
+/**
+ * Starts a worker in the background. It keeps no process alive once it has begun.
+ * @param message what it is told
+ * @param script a path or an address
+ */
+export function startWorker(message: unknown, script?: string): { ready: Promise<void>; end(): void } {
+  let end = () => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+
+  async function start(): Promise<void> {
+    const worker = await makeWorker(script);
+    over.then(() => worker.terminate());
+    const listen = (worker.on ?? worker.addEventListener)?.bind(worker);
+    const settled = new Promise<void>((resolve) => {
+      for (const event of ["message", "error", "exit"]) listen?.(event, () => resolve());
+    });
+    worker.postMessage(message);
+    await Promise.race([settled, over]);
+    worker.unref?.();
+  }
+  return { ready: start().catch(end), end };
+}
+
+/** In a worker: does what the first message says; `answer` tells who sent it. */
+export async function answerFirst<M>(work: (message: M, answer: () => void) => void): Promise<void> {
+  const port = hasFiles() ? (await threads()).parentPort : (globalThis as unknown as Port);
+  port.onmessage = ({ data }) => {
+    port.onmessage = null;
+    work(data as M, () => port.postMessage("begun"));
+  };
 }

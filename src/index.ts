@@ -14,7 +14,7 @@ export { fuseActivations } from "./passes/fuse-activations.ts";
 export { fusePatterns } from "./passes/fuse-patterns.ts";
 export { optimize } from "./passes/optimize.ts";
 export { removeIdentities } from "./passes/remove-identities.ts";
-export { type QuantizeModelOptions, quantizeModel } from "./quantize-model.ts";
+export { prepareModel, type QuantizeModelOptions, quantizeModel } from "./quantize-model.ts";
 export type { Feeds } from "./runtime/feeds.ts";
 export { type InspectedNode, type InspectedValue, type Inspection, inspect, type Shapes } from "./runtime/inspect.ts";
 export type { Observe } from "./runtime/plan.ts";
@@ -22,6 +22,14 @@ export { run } from "./runtime/run.ts";
 export { type RunOptions, Session, type SessionOptions } from "./runtime/session.ts";
 export { type CalibrateOptions, calibrate } from "./simulate/calibrate.ts";
 export { type FloatNode, notQuantized } from "./simulate/choose.ts";
+export {
+  type Comparison,
+  compareModels,
+  type Difference,
+  type LayerDifference,
+  type OutputDifference,
+} from "./simulate/compare.ts";
+export { type ConvertOptions, convert } from "./simulate/convert.ts";
 export { correctBias } from "./simulate/correct-bias.ts";
 export { type Observations, observeModel } from "./simulate/observe-model.ts";
 export type { JobOptions, Progress, Samples } from "./simulate/samples.ts";

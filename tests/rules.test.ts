@@ -17,7 +17,7 @@ const FLOORS = [
   ["runtime/"],
   ["simulate/"],
   ["quantize-model.ts"],
-  ["cli.ts", "cli/", "index.ts"],
+  ["cli.ts", "cli/", "index.ts", "worker.ts"],
 ];
 
 /** The floor whose rooms do not know each other. */

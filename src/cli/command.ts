@@ -14,14 +14,32 @@ export interface Given {
   readonly output?: string;
   readonly data?: string[];
   readonly shape?: string[];
+  readonly size?: string;
+  readonly mean?: string;
+  readonly std?: string;
+  readonly scale?: string;
+  readonly layout?: string;
+  readonly samples?: string;
+  readonly weights?: string;
+  readonly activations?: string;
+  readonly bits?: string;
+  readonly block?: string;
+  readonly range?: string;
+  readonly form?: string;
+  readonly skip?: string[];
+  readonly "per-tensor"?: boolean;
+  readonly "per-channel"?: boolean;
+  readonly quiet?: boolean;
 }
 
-/** A command. Each takes one model, `--json` and `--help`. */
+/** A command. Each takes `--json` and `--help`. */
 export interface Command {
   readonly help: string;
+  /** How many models it takes. */
+  readonly models: 1 | 2;
   readonly options: NonNullable<ParseArgsConfig["options"]>;
   /** Gives what is printed. */
-  run(model: string, given: Given): Promise<string>;
+  run(models: readonly string[], given: Given): Promise<string>;
 }
 
 /** An address that is not a file's. */
@@ -42,8 +60,14 @@ async function openBeside(model: string, name: string): Promise<Uint8Array> {
   return open(real);
 }
 
+/** A model, and how many bytes its files have. */
+export interface Loaded {
+  readonly model: Model;
+  readonly bytes: number;
+}
+
 /** Reads a model, and the files beside it that hold its constants. */
-export async function load(path: string): Promise<Model> {
+export async function load(path: string): Promise<Loaded> {
   const bytes = await open(path);
   const files = new Map<string, Uint8Array | Error>();
   for (const name of externalFiles(bytes)) files.set(name, await openBeside(path, name).catch((error) => error));
@@ -52,7 +76,8 @@ export async function load(path: string): Promise<Model> {
     if (file instanceof Uint8Array) return file;
     throw file;
   };
-  return readOnnx(bytes, { external });
+  const beside = Array.from(files.values(), (file) => (file instanceof Uint8Array ? file.length : 0));
+  return { model: readOnnx(bytes, { external }), bytes: beside.reduce((sum, each) => sum + each, bytes.length) };
 }
 
 /** Characters of a line of JSON. */

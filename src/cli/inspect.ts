@@ -3,12 +3,14 @@
 import { usageError } from "../check.ts";
 import { type InspectedNode, type Inspection, inspect } from "../index.ts";
 import { type Command, json, load } from "./command.ts";
+import { describeOutcome, outcomeOrReason } from "./outcome.ts";
 import { count, describe, many, size, table, tally } from "./text.ts";
 
 const HELP = `Usage: octavo inspect MODEL [--shape NAME=1x3x224x224]... [--json]
 
 Prints what an ONNX model is made of: its inputs and outputs, its nodes with the shapes of their outputs,
-parameters, bytes of weights and multiply-accumulates, and which operators octavo cannot run.
+parameters, bytes of weights and multiply-accumulates, which operators octavo cannot run, and what octavo quantize would
+quantize, what not, and why.
 
   MODEL             an .onnx file or its address; weights in files of their own are looked for beside it
   --shape NAME=...  the shape of an input, once each; dynamic extents that nothing says are taken for 1
@@ -75,6 +77,13 @@ function totals({ nodes, operators, parameters, bytes, macs, unsupported }: Insp
   ].join("\n");
 }
 
+/** What octavo quantize would do. */
+function plan(outcome: ReturnType<typeof outcomeOrReason>): string {
+  return "float" in outcome
+    ? describeOutcome(outcome, "would be ").join("\n")
+    : `octavo quantize refuses it: ${outcome.quantizable}`;
+}
+
 /** A list of nodes with something to say of each; nothing where there are none. */
 function remarks(title: string, lines: readonly (readonly [node: string, text: string])[]): string[] {
   return lines.length > 0
@@ -88,16 +97,19 @@ function problemsOf({ nodes }: Inspection): [node: string, text: string][] {
 
 export const INSPECT: Command = {
   help: HELP,
+  models: 1,
   options: { shape: { type: "string", multiple: true } },
-  async run(path, { shape = [], json: asJson }) {
+  async run([path = ""], { shape = [], json: asJson }) {
     const shapes = shape.map(parseShape);
     for (const [name] of shapes) {
       const same = shape.filter((_, i) => shapes[i]?.[0] === name);
       if (same.length > 1) throw usageError("--shape", `one shape for "${name}"`, same);
     }
-    const found = inspect(await load(path), Object.fromEntries(shapes));
-    if (asJson) return json(found);
-    const parts = [heading(path, found), nodeTable(found.nodes), totals(found)];
+    const { model } = await load(path);
+    const found = inspect(model, Object.fromEntries(shapes));
+    const outcome = outcomeOrReason(model);
+    if (asJson) return json({ ...found, ...outcome });
+    const parts = [heading(path, found), nodeTable(found.nodes), totals(found), plan(outcome)];
     const kept = found.batchNorms.map(({ node, reason }) => [node, reason] as const);
     return [
       ...parts,

@@ -2,6 +2,7 @@
 
 import type { FormatName } from "../formats.ts";
 import { decode, type Tensor } from "../index.ts";
+import { classesOf } from "../simulate/compare.ts";
 import { describe, figure, many } from "./text.ts";
 
 /** An index of a row, and the value there. */
@@ -11,12 +12,6 @@ const TOP = 5;
 
 /** Rows of scores that are shown. */
 const MOST_ROWS = 5;
-
-/** How long the rows of scores are: all extents but the first are 1 but one; undefined where there are none. */
-function classesOf({ format, shape }: Tensor): number | undefined {
-  const extents = (shape.length > 1 ? shape.slice(1) : shape).filter((extent) => extent !== 1);
-  return ["int64", "bool"].includes(format as string) || extents.length !== 1 ? undefined : extents[0];
-}
 
 function topOf(row: readonly number[]): Score[] {
   const order = row.map((value, index) => [index, value] as const).sort((a, b) => b[1] - a[1] || a[0] - b[0]);

@@ -44,3 +44,15 @@ export function tally(counts: Readonly<Record<string, number>>): string {
     .map(([name, n]) => `${count(n)} ${name}`)
     .join(", ");
 }
+
+/** How often each text is there, in the order in which they come first. */
+export function countsOf(texts: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const text of texts) counts[text] = (counts[text] ?? 0) + 1;
+  return counts;
+}
+
+/** `Conv`, `com.microsoft:Gelu` */
+export function operatorOf({ op, domain }: { readonly op: string; readonly domain: string }): string {
+  return domain === "" ? op : `${domain}:${op}`;
+}

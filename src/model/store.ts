@@ -11,14 +11,15 @@ import { type Engine, engine } from "../wasm/kernels.ts";
  * outlives this one.
  */
 export class Store {
-  readonly engine: Engine = engine();
+  readonly engine: Engine;
   private readonly base: Store | undefined;
   /** The constants that last as long as this store, and what was made of them. */
   private readonly constants: Set<unknown>;
   private readonly blocks: { at: number; bytes: number }[] = [];
   private readonly made = new Map<Tensor, Map<string, unknown>>();
 
-  constructor(base?: Store, constants: Iterable<unknown> = []) {
+  constructor(base?: Store, constants: Iterable<unknown> = [], running: Engine = base?.engine ?? engine()) {
+    this.engine = running;
     this.base = base;
     this.constants = new Set(constants);
   }

@@ -1,7 +1,16 @@
 // A model that stays in wasm memory, planned for the shapes it is fed.
 
-import { checkFunction, checkOptions, checkWord, disposedError, runningError } from "../check.ts";
+import {
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkWord,
+  disposedError,
+  runningError,
+  typeError,
+} from "../check.ts";
 import type { FormatName } from "../formats.ts";
+import type { Address } from "../host.ts";
 import { checkModel } from "../model/check-model.ts";
 import { foldAllConstants } from "../model/fold-constants.ts";
 import { allConstants, feedsOf, type Model, type Value } from "../model/graph.ts";
@@ -12,19 +21,39 @@ import { integerForm } from "../passes/integer-form.ts";
 import { DISPOSE } from "../tensor/prepare.ts";
 import { ARITHMETICS, type Arithmetic } from "../tensor/result.ts";
 import type { Tensor, TypedTensor } from "../tensor/tensor.ts";
+import type { Engine } from "../wasm/kernels.ts";
+import { startThreads } from "../wasm/team.ts";
 import { checkFeeds, type Feeds } from "./feeds.ts";
 import { type Observe, type Plan, plan } from "./plan.ts";
+
+/** Options of {@link Session}. */
+export interface SessionOptions {
+  /**
+   * How many threads run the model, this one included, where the host shares memory between threads: 1 (the default) to 64. Results are
+   * the same bytes with any number.
+   */
+  readonly threads?: number;
+  /** Path or address of worker.js; default beside the library's own script. Pages take it from their own origin only. */
+  readonly workerUrl?: string | Address;
+  /** How sums of codes become codes; default `"onnx"`. */
+  readonly arithmetic?: Arithmetic;
+}
+
+const MOST_THREADS = 64;
+
+function checkSession(options: SessionOptions | undefined) {
+  const given = checkOptions(options, ["threads", "workerUrl", "arithmetic"], "Session");
+  const { threads = 1, workerUrl, arithmetic = "onnx" } = given;
+  const script = typeof workerUrl === "object" ? workerUrl?.href : workerUrl;
+  if (workerUrl !== undefined && typeof script !== "string") throw typeError("workerUrl", "a path or a URL", workerUrl);
+  checkWord(arithmetic, ARITHMETICS, "arithmetic");
+  return { threads: checkInteger(threads, 1, MOST_THREADS, "threads"), script, arithmetic };
+}
 
 /** Options of {@link Session.run} and {@link run}. */
 export interface RunOptions {
   /** Is told every value as it is computed, the inputs first; what follows from constants alone is not computed. */
   readonly observe?: Observe;
-}
-
-/** Options of {@link Session}. */
-export interface SessionOptions {
-  /** How sums of codes become codes; default `"onnx"`. */
-  readonly arithmetic?: Arithmetic;
 }
 
 /** Plans that a session keeps: of the shapes it was fed last. */
@@ -45,9 +74,9 @@ interface Form {
   readonly plans: Planned[];
 }
 
-function formOf(model: Model, arithmetic: Arithmetic): Form {
+function formOf(model: Model, arithmetic: Arithmetic, engine: Engine): Form {
   const folded = foldAllConstants(model);
-  return { model: folded, arithmetic, store: new Store(undefined, allConstants(folded.graph)), plans: [] };
+  return { model: folded, arithmetic, store: new Store(undefined, allConstants(folded.graph), engine), plans: [] };
 }
 
 /** What a session owns. */
@@ -57,13 +86,16 @@ interface Content {
   readonly integers: Form;
   /** The model as it is, with all its values; once it is asked for where it is another. */
   whole: Form | undefined;
+  /** Ends the workers. */
+  readonly end: () => void;
   /** Whether a run is under way: it may not be run or disposed of from inside. */
   isRunning: boolean;
 }
 
 const contents = new WeakMap<Session, Content>();
 
-function release({ integers, whole }: Content): void {
+function release({ integers, whole, end }: Content): void {
+  end();
   for (const { plans, store } of new Set([integers, whole ?? integers])) {
     for (const { plan } of plans.splice(0)) plan.dispose();
     store.dispose();
@@ -110,16 +142,20 @@ export class Session {
   /** The inputs to feed. */
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
+  /** Settles when all threads have begun, or have failed to; runs before that use those that are there. */
+  readonly ready: Promise<void>;
 
   /** @throws ModelError for operators that octavo cannot run, all of them named */
   constructor(model: Model, options?: SessionOptions) {
-    const { arithmetic = "onnx" } = checkOptions(options, ["arithmetic"], "Session");
-    checkWord(arithmetic, ARITHMETICS, "arithmetic");
+    const { threads, script, arithmetic } = checkSession(options);
     checkModel(model);
     checkSupported(model);
     const inIntegers = integerForm(model);
-    const integers = formOf(inIntegers, arithmetic);
-    const content = { model, integers, whole: inIntegers === model ? integers : undefined, isRunning: false };
+    const { engine, ready, end } = startThreads(threads, script);
+    const integers = formOf(inIntegers, arithmetic, engine);
+    const whole = inIntegers === model ? integers : undefined;
+    const content = { model, integers, whole, end, isRunning: false };
+    this.ready = ready;
     this.inputs = feedsOf(model.graph);
     this.outputs = model.graph.outputs;
     contents.set(this, content);
@@ -165,7 +201,8 @@ export class Session {
 
 /** The form whose values can all be told. */
 function wholeOf(content: Content): Form {
-  content.whole ??= formOf(content.model, content.integers.arithmetic);
+  const { model, integers } = content;
+  content.whole ??= formOf(model, integers.arithmetic, integers.store.engine);
   return content.whole;
 }
 

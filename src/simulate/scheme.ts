@@ -1,6 +1,6 @@
 // What is to be quantized, and how: one object for simulation, calibration, conversion and the command line's flags.
 
-import { checkFlag, checkOptions, conflict, rangeError } from "../check.ts";
+import { checkFlag, checkOptions, rangeError } from "../check.ts";
 import { checkFormatName } from "../check-format.ts";
 import type { FormatName } from "../formats.ts";
 import type { Node } from "../model/graph.ts";
@@ -105,7 +105,6 @@ const activationDefaults = () => ({ range: "auto" }) as const;
 function chooseWeights(given: FormatName | WeightScheme, of: string): Chosen<WeightScheme> | undefined {
   const chosen = choose(given, WEIGHT_KEYS, weightDefaults, of);
   checkFlag(chosen?.scheme.perChannel, `${of}.perChannel`);
-  if (chosen?.scheme.block !== undefined) throw conflict("block", "simulate", "blocks are for weights alone");
   return chosen;
 }
 

@@ -6,7 +6,8 @@ import { codeRange } from "../quantizer.ts";
 import type { Take } from "../wasm/arena.ts";
 import { SLACK } from "../wasm/heap.ts";
 import type { Engine } from "../wasm/kernels.ts";
-import { FROM, split, TILL, threadsOf } from "../wasm/threads.ts";
+import { COUNT, FROM, split, TILL, threadsOf } from "../wasm/threads.ts";
+import { keepJobs } from "./jobs.ts";
 import { type Output, type Tables, writeRescale } from "./multipliers.ts";
 import { CODE_CONSTANTS, type Operand } from "./operand.ts";
 import type { PackedWeight } from "./prepare.ts";
@@ -64,6 +65,11 @@ const TILE_ROWS = 12;
 /** Columns whose sums the kernels keep at a time. */
 const GROUP = 64;
 
+/** Bytes of a Patches, of a Product and of a Depthwise of assembly/. */
+const PATCHES_BYTES = 21 * 4;
+const JOB_BYTES = 20 * 4;
+const DEPTHWISE_BYTES = 19 * 4;
+
 /** Columns that vectors may read at once. */
 const COLUMNS = 16;
 
@@ -81,11 +87,6 @@ const WORTH = 1 << 18;
 const WORTH_DEPTHWISE = 1 << 15;
 
 const { ceil, floor, max, min } = Math;
-
-/** Copies the words of a kernel, those of each thread; gives the kernel's parameter. */
-function copyJobs({ arena }: Engine, jobs: readonly (readonly number[])[]): [at: number, 0, 0, bytes: number] {
-  return [arena.copy(Uint32Array.from(jobs.flat())), 0, 0, (jobs[0] as readonly number[]).length * 4];
-}
 
 /** Where the accumulators of a product could be: the largest magnitude, by the actual weights. */
 function largestSum({ x, w, bias }: Product): number {
@@ -228,7 +229,7 @@ function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, c
   const { packing, wide, widened } = plan;
   const { x, w, geometry } = product;
   const { engine } = w;
-  const { arena, dot } = engine;
+  const { dot } = engine;
   const { columns, length, groups } = w.weight;
   const isBytes = packing === "bytes" && !widened;
   const { mask, zero } = activationsAs(product, isBytes);
@@ -257,21 +258,20 @@ function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, c
     const operands = [rescale, +inPlace, rowStride, length, perGroup, own, bias, zeros, +(dot === "signed")];
     return { first, offset: inPlace ? channel : 0, patches: patchesOf(product, how, operand, channel), operands };
   });
+  const sizes = [inPlace ? 0 : block * rowStride + SLACK, block * GROUP * 4, wide ? block * GROUP * 8 : 0, block * 4];
+  const jobs = keepJobs(engine, take, sizes, (at, source, output, scratch) => {
+    const patches = parts.flatMap((part) => [source + part.offset, ...part.patches]);
+    const sums = [+widened, wide ? wideSteps(product) : 0, block];
+    const rows = [output, columns * resultBytes(product.output)];
+    const each = parts.flatMap(({ first, operands }, g) =>
+      scratch.flatMap((own) => [at + g * PATCHES_BYTES, ...operands, ...sums, ...own, ...rows, first]),
+    );
+    return [...patches, ...each];
+  });
   return (source, output) => {
-    const scratch = Array.from({ length: threads }, () => {
-      const rows = arena.reserve(inPlace ? 0 : block * rowStride + SLACK);
-      const sums = arena.reserve(block * GROUP * 4);
-      const wideSums = arena.reserve(wide ? block * GROUP * 8 : 0);
-      return [rows, sums, wideSums, arena.reserve(block * 4)];
-    });
-    for (const { first, offset, patches, operands } of parts) {
-      const from = arena.copy(Uint32Array.of(source + offset, ...patches));
-      const before = [from, ...operands, +widened, wide ? wideSteps(product) : 0, block];
-      const target = [output, columns * resultBytes(product.output), first];
-      const job = copyJobs(
-        engine,
-        scratch.map((own) => [...before, ...own, ...target]),
-      );
+    const at = jobs(source, output) + groups * PATCHES_BYTES;
+    for (let g = 0; g < groups; g++) {
+      const job = [at + g * threads * JOB_BYTES, 0, 0, JOB_BYTES] as const;
       if (byRows) split(engine, "multiply_rows", [job, FROM, TILL], count, rowGrain);
       else split(engine, "multiply_columns", [job, [count], FROM, TILL], ceil(perGroup / PANEL), panelGrain);
     }
@@ -302,7 +302,7 @@ function depthwise(
   count: number,
   take: Take,
 ): Run {
-  const { x, w, output } = product;
+  const { x, w } = product;
   const { engine } = w;
   const { kernels, arena } = engine;
   const { columns, length, groups } = w.weight;
@@ -318,23 +318,23 @@ function depthwise(
   const kind = [rescaleOf(product, wide, take), ...tapWords, multiplier, columns, w.at(packing)];
   const initial = copyInitialSums(product, zero, { first: 0, count: columns, wide }, take);
   const bytes = x.length * x.bytes;
+  const bias = wide ? take(wholeColumns * 4) : initial;
+  if (wide) arena.view(Uint8Array, bias, wholeColumns * 4).fill(0);
+  const copies = multiplier === 1 ? 0 : block * length * wholeColumns * x.bytes;
+  const pointers = block * ceil((tapGroups * taps * 4) / 16) * 16;
+  const sizes = [pointers, copies, block * wholeColumns * 4, wide ? block * columns * 8 : 0];
+  const jobs = keepJobs(engine, take, sizes, (at, source, output, scratch) => {
+    const each = scratch.flatMap(([pointers = 0, copies = 0, sums = 0, wideSums = 0]) => {
+      const own = [bias, block, pointers, padding, copies, sums, output, columns * resultBytes(product.output)];
+      return [at, ...kind, ...own, ...(wide ? [wideSums, initial] : [0, 0])];
+    });
+    return [source, ...patches, ...each];
+  });
   const grain = ceil(WORTH_DEPTHWISE / (length * columns) / NEIGHBOURS) * NEIGHBOURS;
   return (source, to) => {
     const from = mask ? arena.reserve(bytes + SLACK) : source;
-    if (mask) kernels.flip_u8_u8(source, from, bytes, mask);
-    const patch = arena.copy(Uint32Array.of(from, ...patches));
-    const bias = wide ? arena.zeros(wholeColumns * 4) : initial;
-    const job = copyJobs(
-      engine,
-      Array.from({ length: threadsOf(engine) }, () => {
-        const pointers = arena.reserve(block * ceil((tapGroups * taps * 4) / 16) * 16);
-        const copies = arena.reserve(multiplier === 1 ? 0 : block * length * wholeColumns * x.bytes);
-        const sums = arena.reserve(block * wholeColumns * 4);
-        const scratch = [bias, block, pointers, padding, copies, sums, to, columns * resultBytes(output)];
-        const wideSums = wide ? [arena.reserve(block * columns * 8), initial] : [0, 0];
-        return [patch, ...kind, ...scratch, ...wideSums];
-      }),
-    );
+    if (mask) split(engine, "flip_u8_u8", [[source, 1], [from, 1], COUNT, [mask]], bytes, WORTH);
+    const job = [jobs(from, to) + PATCHES_BYTES, 0, 0, DEPTHWISE_BYTES] as const;
     split(engine, "depthwise_rows", [job, FROM, TILL], count, grain);
   };
 }

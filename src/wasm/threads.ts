@@ -22,7 +22,7 @@ export interface Team {
 }
 
 /** A kernel, whichever it is. */
-export type Kernel = (...values: number[]) => unknown;
+type Kernel = (...values: number[]) => unknown;
 
 /** Odd while a range is being worked on, even between two; OVER when there will be none any more. On a line of the caches alone. */
 const TURN = 0;
@@ -89,21 +89,38 @@ function nextTurn(words: Int32Array, done: number): number {
   }
 }
 
-/** What a worker does until there is nothing more to come. */
-export function work(words: Int32Array, kernels: readonly Kernel[], thread: number): void {
-  Atomics.add(words, READY, 1);
-  for (let turn = nextTurn(words, 0); turn !== OVER; turn = nextTurn(words, turn)) {
-    Atomics.add(words, INSIDE, 1);
-    // who is inside is waited for: if the turn has not ended yet, its words stay as they are
-    if (Atomics.load(words, TURN) === turn) {
-      try {
-        take(words, kernels[word(words, KERNEL)] as Kernel, thread);
-      } catch {
-        Atomics.store(words, FAILED, 1);
-      }
+/** What a worker is told. */
+export interface Start {
+  readonly module: Uint8Array<ArrayBuffer>;
+  readonly memory: WebAssembly.Memory;
+  /** Where the words are that all threads read. */
+  readonly at: number;
+  readonly thread: number;
+  readonly names: readonly string[];
+}
+
+/** Takes part in a turn, unless it has ended. */
+function join(words: Int32Array, turn: number, kernels: readonly Kernel[], thread: number): void {
+  Atomics.add(words, INSIDE, 1);
+  // who is inside is waited for: if the turn has not ended yet, its words stay as they are
+  if (Atomics.load(words, TURN) === turn) {
+    try {
+      take(words, kernels[word(words, KERNEL)] as Kernel, thread);
+    } catch {
+      Atomics.store(words, FAILED, 1);
     }
-    Atomics.sub(words, INSIDE, 1);
   }
+  Atomics.sub(words, INSIDE, 1);
+}
+
+/** What a worker does until there is nothing more to come; `begun` is called before it begins. */
+export function work({ module, memory, at, thread, names }: Start, begun: () => void): void {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory } });
+  const kernels = names.map((name) => exports[name] as Kernel);
+  const words = new Int32Array(memory.buffer, at, WORD_BYTES / 4);
+  Atomics.add(words, READY, 1);
+  begun();
+  for (let turn = nextTurn(words, 0); turn !== OVER; turn = nextTurn(words, turn)) join(words, turn, kernels, thread);
 }
 
 /** Ends a turn or begins one. */

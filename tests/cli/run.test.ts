@@ -184,13 +184,17 @@ const REFUSED: readonly [code: number, args: string[], message: string][] = [
   [1, ["run", "relu.onnx", "--data", "y=x.npy"], `octavo run: "--data" expected ${EXPECTED}, got "y=x.npy"`],
   [
     1,
-    ["run", "relu.onnx", "--data", "x.npy", "--data", "x.npy"],
-    `octavo run: "--data" expected ${EXPECTED}, got "x.npy"`,
+    ["run", "two.onnx", "--data", "a=pairs.npy", "c=pairs.npy", "pairs.npy"],
+    'octavo run: "--data" expected a file for each input: "a" float32 [N, 2]; "c" float32 [N, 2], got "pairs.npy"',
   ],
   [
     1,
-    ["run", "relu.onnx", "--data", "x=x.npy", "--data", "x=six.npy"],
-    'octavo run: "--data" expected one file for the input "x", got ["x.npy", "six.npy"]',
+    [
+      "run",
+      "two.onnx",
+      ..."--data a=pairs.npy --data c=pairs.npy --data c=pairs.npy --data c=pairs.npy --data a=pairs.npy".split(" "),
+    ],
+    'octavo run: "--data" expected as many samples for each input, got "2 for \\"a\\""',
   ],
   [1, ["run", "relu.onnx", "--data", "no.npy"], 'octavo run: cannot read "no.npy": there is no such file or folder'],
   [

@@ -145,6 +145,26 @@ testTiers("depthwise convolutions of every number of channels", () => {
   }
 });
 
+testTiers("depthwise convolutions by 3 x 3 of lines of every length", () => {
+  let i = 0;
+  for (const width of [1, 2, 3, 4, 5, 8, 41]) {
+    for (const [c, strides, pads, dilations] of [
+      [16, [1, 1], [1, 1, 1, 1], [1, 1]],
+      [19, [1, 2], [0, 2, 2, 1], [1, 1]],
+      [8, [2, 2], [1, 1, 1, 1], [1, 1]],
+      [4, [2, 1], [2, 2, 2, 2], [2, 1]],
+      [33, [1, 3], [1, 1, 1, 1], [1, 1]],
+      [130, [1, 2], [1, 1, 1, 1], [1, 1]],
+    ] as const) {
+      const extents = { x: [2, 4, width, c], w: [c, 3, 3] } as const;
+      for (let k = 0; k < 4; k++) {
+        const each = convolutionOf(extents, { groups: c, strides, pads, dilations }, i++);
+        assertConvolution(each, `lines ${width} ${c} ${k}`);
+      }
+    }
+  }
+});
+
 /** A seeded convolution that has an output. */
 function randomConvolution(i: number): Multiplication {
   const next = randomWords(i + 1000);

@@ -1,0 +1,165 @@
+// A graph that is being written: nodes in their order, constants, names that nothing else has, codes with their scales.
+
+import { constantError } from "../check.ts";
+import { FORMATS, type Format, type FormatName } from "../formats.ts";
+import {
+  type Constant,
+  feedsOf,
+  type Model,
+  makeNode,
+  type Node,
+  namesOf,
+  type OpaqueConstant,
+  withGraph,
+  withoutUnused,
+} from "../model/graph.ts";
+import { OWN } from "../model/ops/quantizer.ts";
+import { packCodes } from "../tensor/codec.ts";
+import { type QuantizeOptions, quantize } from "../tensor/quantize.ts";
+import { type CodeFormat, codeArray, type QTensor } from "../tensor/tensor.ts";
+
+/** The first version of the file format in which a constant is not listed among the inputs. */
+const IR_OF_CONSTANTS = 4;
+
+/** Numbers of a format of codes as a constant. */
+export function codesConstant(format: FormatName, shape: readonly number[], numbers: ArrayLike<number>): Constant {
+  const row = FORMATS.get(format) as CodeFormat;
+  const codes = new (codeArray(row))(numbers.length);
+  codes.set(numbers);
+  return { format, shape, data: row.bits < 8 ? packCodes(codes, row.bits) : codes };
+}
+
+/** The numbers of a float32 constant that is to be quantized. */
+export function numbersOf(name: string, { data }: Constant): Float32Array {
+  if ((data as Float32Array).some(Number.isNaN)) throw constantError(name, "numbers", Number.NaN);
+  return data as Float32Array;
+}
+
+/** The codes of a float32 constant. */
+export function quantizeConstant(
+  name: string,
+  constant: Constant,
+  options: QuantizeOptions & { readonly format: FormatName },
+): QTensor {
+  return quantize(numbersOf(name, constant), { shape: constant.shape, ...options });
+}
+
+type Attributes = Parameters<typeof makeNode>[3];
+
+/** What codes are, apart from themselves. */
+interface Codes {
+  readonly format: Format;
+  readonly scale: Float32Array;
+  readonly zero: Int32Array;
+  readonly axis?: number | undefined;
+}
+
+/** What takes the place of a model's nodes and constants. */
+export class Draft {
+  private readonly before: Model;
+  private readonly nodes: Node[] = [];
+  private readonly constants: Map<string, Constant | OpaqueConstant>;
+  private readonly names: Set<string>;
+  private readonly opsets: Map<string, number>;
+  private readonly made = new Map<string, readonly string[]>();
+
+  /** @param free names that are to be free, of values that are left out */
+  constructor(model: Model, free: Iterable<string> = []) {
+    this.before = model;
+    this.constants = new Map(model.graph.constants);
+    this.opsets = new Map(model.opsets);
+    this.opsets.delete(OWN);
+    this.names = namesOf(model.graph);
+    for (const name of free) this.names.delete(name);
+  }
+
+  /** A name that no value has yet. */
+  freshName(wanted: string): string {
+    let name = wanted;
+    for (let i = 2; this.names.has(name); i++) name = `${wanted}_${i}`;
+    this.names.add(name);
+    return name;
+  }
+
+  /** Adds a constant; returns its name. */
+  add(wanted: string, constant: Constant): string {
+    const name = this.freshName(wanted);
+    this.constants.set(name, constant);
+    return name;
+  }
+
+  addFloats(wanted: string, shape: readonly number[], data: Float32Array): string {
+    return this.add(wanted, { format: "float32", shape, data });
+  }
+
+  /** Leaves a constant's name to a node that gives it. */
+  remove(name: string): void {
+    this.constants.delete(name);
+  }
+
+  /** Adds a node as it is. */
+  keep(node: Node): void {
+    this.nodes.push(node);
+  }
+
+  /** Adds a node whose outputs have names like the ones that are wanted; returns them. */
+  putAll(op: string, inputs: readonly string[], wanted: readonly string[], attributes?: Attributes): string[] {
+    const outputs = wanted.map((name) => this.freshName(name));
+    this.nodes.push(makeNode(op, inputs, outputs, attributes));
+    return outputs;
+  }
+
+  /** Adds a node of one output; returns its name, which is like the one that is wanted. */
+  put(op: string, inputs: readonly string[], wanted: string, attributes?: Attributes): string {
+    return this.putAll(op, inputs, [wanted], attributes)[0] as string;
+  }
+
+  /** Says that nodes of a domain are there. */
+  useDomain(domain: string): void {
+    if (!this.opsets.has(domain)) this.opsets.set(domain, 1);
+  }
+
+  /** Names of what is made once for all that ask for it by the same key. */
+  once<const N extends readonly string[]>(key: string, make: () => N): N {
+    const names = (this.made.get(key) as N | undefined) ?? make();
+    this.made.set(key, names);
+    return names;
+  }
+
+  /** Adds the scales and the zeros of codes; single ones that are the same are there once. */
+  parameters(base: string, { format, scale, zero, axis }: Codes): readonly [scale: string, zero: string] {
+    const shape = axis === undefined ? [] : [scale.length];
+    const zeros = codesConstant(format as FormatName, shape, zero);
+    const make = () => [this.addFloats(`${base}_scale`, shape, scale), this.add(`${base}_zero_point`, zeros)] as const;
+    return axis === undefined ? this.once(`${format} ${scale[0]} ${zero[0]}`, make) : make();
+  }
+
+  /** Adds what dequantizes codes; returns the name of the result. */
+  dequantize(
+    inputs: readonly string[],
+    base: string,
+    axis?: number,
+    output = this.freshName(`${base}_DequantizeLinear_Output`),
+  ): string {
+    const along = axis === undefined ? {} : { axis: BigInt(axis) };
+    this.nodes.push(makeNode("DequantizeLinear", inputs, [output], along));
+    return output;
+  }
+
+  /** Adds codes and what dequantizes them; returns the name of the result. */
+  dequantized(base: string, codes: QTensor, output?: string): string {
+    const { format, shape, data, axis } = codes;
+    const name = this.add(`${base}_quantized`, { format: format as FormatName, shape, data });
+    const [scale, zero] = this.parameters(base, codes);
+    // int32 has no other zero than 0
+    return this.dequantize(format === "int32" ? [name, scale] : [name, scale, zero], base, axis, output);
+  }
+
+  /** The model as it is now. */
+  model(): Model {
+    const { graph, ir } = this.before;
+    const { nodes, constants, opsets } = this;
+    const made = withGraph(this.before, { nodes, constants, inputs: feedsOf(graph) });
+    return withoutUnused({ ...made, opsets, ir: Math.max(ir, IR_OF_CONSTANTS) });
+  }
+}

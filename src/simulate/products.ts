@@ -1,0 +1,95 @@
+// Products of matrices with constant weights: their matrix, and onnxruntime's product with a scale for each block of weights.
+
+import { checkWord } from "../check.ts";
+import { floatOf, intOf } from "../model/attributes.ts";
+import { type Constant, makeNode, type Node } from "../model/graph.ts";
+import { packCodes } from "../tensor/codec.ts";
+import type { QTensor } from "../tensor/tensor.ts";
+import { type Draft, quantizeConstant } from "./draft.ts";
+import type { WeightScheme } from "./scheme.ts";
+
+/** The constant weight of a node. */
+export interface Weight {
+  readonly name: string;
+  readonly constant: Constant;
+  readonly scheme: WeightScheme;
+  /** The axis of output channels that have a scale each. */
+  readonly axis: number | undefined;
+}
+
+/** How a weight becomes codes, without what its scales are for. */
+export function codesOf({ perChannel: _, block: __, ...options }: WeightScheme) {
+  return options;
+}
+
+/** Whether a node is a product of matrices x w, w having two axes, to which no more than a bias is added. */
+export function isProduct(node: Node, { shape, data }: Constant): boolean {
+  if (node.domain !== "" || shape.length !== 2 || data.length === 0) return false;
+  const isPlain = floatOf(node, "alpha", 1) === 1 && floatOf(node, "beta", 1) === 1 && intOf(node, "transA", 0) === 0;
+  return node.op === "MatMul" || (node.op === "Gemm" && isPlain);
+}
+
+/** A matrix with its rows as columns. */
+export function turned({ shape, data, ...others }: Constant): Constant {
+  const [rows, columns] = shape as readonly [number, number];
+  const result = new Float32Array(data.length);
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) result[j * rows + i] = data[i * columns + j] as number;
+  return { ...others, shape: [columns, rows], data: result };
+}
+
+/** Whether the weight of a product is [n, k], and not [k, n]. */
+export function isTurned(node: Node): boolean {
+  return intOf(node, "transB", 0) !== 0;
+}
+
+/** Rows with zeros behind them, so that each has a length. */
+function padded<A extends Float32Array | Uint8Array>(rows: A, n: number, length: number): A {
+  const own = rows.length / n;
+  if (own === length) return rows;
+  const result = new (rows.constructor as new (length: number) => A)(n * length);
+  for (let i = 0; i < n; i++) result.set(rows.subarray(i * own, (i + 1) * own), i * length);
+  return result;
+}
+
+const BLOCKS = ["16", "32", "64", "128", "256"];
+const FORMATS = ["int4", "uint4", "int8", "uint8"] as const;
+
+/** Codes as unsigned ones of so many bits; the zeros of their blocks, where they are not in the middle. */
+function unsigned({ format, data, zero }: QTensor, n: number, bits: 4 | 8): [codes: Uint8Array, zeros?: Uint8Array] {
+  const middle = 2 ** (bits - 1);
+  const offset = format === `int${bits}` ? middle : 0;
+  const codes = Uint8Array.from(data, (code) => code ^ (bits === 4 ? offset * 0x11 : offset));
+  const zeros = Uint8Array.from(zero, (each) => each + offset);
+  if (zeros.every((each) => each === middle)) return [codes];
+  if (bits === 8) return [codes, zeros];
+  const blocks = zeros.length / n;
+  return [codes, packCodes(padded(zeros, n, blocks + (blocks % 2)), bits)];
+}
+
+/** Writes a product with a scale for each block of weights along k. */
+export function writeBlocks(draft: Draft, node: Node, { name, constant, scheme }: Weight): void {
+  const { block = 0 } = scheme;
+  checkWord(`${block}`, BLOCKS, "weights.block");
+  const format = checkWord(scheme.format as "int4", FORMATS, "weights.format");
+  const bits = format.endsWith("4") ? 4 : 8;
+  const { shape, data } = isTurned(node) ? constant : turned(constant);
+  const [n, k] = shape as readonly [number, number];
+  const blocks = Math.ceil(k / block);
+  const rows = { ...constant, shape: [n, blocks * block], data: padded(data as Float32Array, n, blocks * block) };
+  const quantized = quantizeConstant(name, rows, { ...codesOf(scheme), block });
+  const [codes, zeros] = unsigned(quantized, n, bits);
+  const constants = [
+    draft.add(`${name}_Q${bits}`, { format: "uint8", shape: [n, blocks, (block * bits) / 8], data: codes }),
+    draft.addFloats(`${name}_scales`, [n * blocks], quantized.scale),
+    ...(zeros ? [draft.add(`${name}_zero_points`, { format: "uint8", shape: [zeros.length], data: zeros })] : []),
+  ];
+  const numbers = { K: k, N: n, bits, block_size: block };
+  const attributes = Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, BigInt(value)]));
+  const [x = "", , bias] = node.inputs;
+  const [y = ""] = node.outputs;
+  const product = bias ? draft.freshName(`${y}_MatMulNBits_Output`) : y;
+  draft.useDomain("com.microsoft");
+  draft.keep(makeNode("MatMulNBits", [x, ...constants], [product], attributes, "com.microsoft"));
+  if (bias) draft.keep(makeNode("Add", [product, bias], [y]));
+}
