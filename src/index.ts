@@ -22,7 +22,6 @@ export { run } from "./runtime/run.ts";
 export { type RunOptions, Session, type SessionOptions } from "./runtime/session.ts";
 export { type CalibrateOptions, calibrate } from "./simulate/calibrate.ts";
 export { type FloatNode, notQuantized } from "./simulate/choose.ts";
-export { type ConvertOptions, convert } from "./simulate/convert.ts";
 export {
   type Comparison,
   compareModels,
@@ -30,6 +29,7 @@ export {
   type LayerDifference,
   type OutputDifference,
 } from "./simulate/compare.ts";
+export { type ConvertOptions, convert } from "./simulate/convert.ts";
 export {
   type JobOptions,
   type Observations,

@@ -9,12 +9,14 @@ import { foldBatchNorms } from "./passes/fold-batch-norms.ts";
 import { fusePatterns } from "./passes/fuse-patterns.ts";
 import { removeIdentities } from "./passes/remove-identities.ts";
 import { calibrate } from "./simulate/calibrate.ts";
+import { type ConvertOptions, checkForm, convert } from "./simulate/convert.ts";
 import type { JobOptions, Samples } from "./simulate/observe-model.ts";
+import { needsNoData, quantizeWeights } from "./simulate/quantize-weights.ts";
 import { SCHEME_KEYS, type Scheme } from "./simulate/scheme.ts";
 import { simulate } from "./simulate/simulate.ts";
 
 /** Options of {@link quantizeModel}: a scheme, and what it needs. */
-export interface QuantizeModelOptions extends Scheme, JobOptions {
+export interface QuantizeModelOptions extends Scheme, JobOptions, ConvertOptions {
   /** Feeds from which ranges of activations are found. */
   readonly calibration?: Samples;
 }
@@ -30,17 +32,19 @@ export function prepareModel(model: Model): Model {
 }
 
 /**
- * Quantizes a model.
+ * Quantizes a model: to QuantizeLinear and DequantizeLinear around its operators, or to operators of codes.
  * @throws ModelError for a model that is quantized already, or whose weights hold NaN
  * @throws TypeError or RangeError for a scheme that is none, or without calibration data where it takes some
  */
 export async function quantizeModel(model: Model, options?: QuantizeModelOptions): Promise<Model> {
-  const { calibration, signal, onProgress, ...scheme } = checkOptions(
+  const { calibration, signal, onProgress, form, ...scheme } = checkOptions(
     options,
-    [...SCHEME_KEYS, "calibration", "signal", "onProgress"],
+    [...SCHEME_KEYS, "calibration", "signal", "onProgress", "form"],
     "quantizeModel",
   );
+  checkForm(form);
   checkFloat(model);
+  if (needsNoData(scheme)) return quantizeWeights(foldBatchNorms(foldConstants(model)), scheme);
   const simulated = simulate(prepareModel(model), scheme);
   if (!calibration) {
     throw rangeError(
@@ -49,5 +53,6 @@ export async function quantizeModel(model: Model, options?: QuantizeModelOptions
       calibration,
     );
   }
-  return calibrate(simulated, calibration, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
+  const job = { ...(signal && { signal }), ...(onProgress && { onProgress }) };
+  return convert(await calibrate(simulated, calibration, job), { ...(form && { form }) });
 }
