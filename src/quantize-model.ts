@@ -32,7 +32,7 @@ export function prepareModel(model: Model): Model {
 }
 
 /**
- * Quantizes a model: to QuantizeLinear and DequantizeLinear around its operators, or to operators of codes.
+ * Quantizes a model. A scheme whose activations stay in float, or are `"dynamic"`, needs no calibration data and runs nothing.
  * @throws ModelError for a model that is quantized already, or whose weights hold NaN
  * @throws TypeError or RangeError for a scheme that is none, or without calibration data where it takes some
  */

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
+import { minify } from "terser";
 import { deltaOf } from "./delta.mjs";
 import { hint, marks } from "./hints.mjs";
 import { frequentOf, textOf } from "./text.mjs";
@@ -16,7 +17,7 @@ const TARGETS = ["simd", "relaxed"];
 const STAMP = "build/stamp";
 
 /** Deno finds the declarations of a module that it loads by its address through this. */
-const SELF_TYPES = '/* @ts-self-types="./octavo.d.ts" */';
+const SELF_TYPES = '/* @ts-self-types="./octavo.d.ts" */\n';
 
 /** A process of its own for each target: the compiler keeps a core busy. */
 async function compile(target) {
@@ -40,30 +41,36 @@ function embed() {
 }
 
 async function bundle() {
-  const common = { entryPoints: ["src/index.ts"], bundle: true, minify: true, target: "es2022", platform: "neutral" };
-  const settings = {
-    ...common,
-    mainFields: ["module", "main"],
-    legalComments: "none",
-    charset: "utf8",
-    lineLimit: 2000,
-  };
-  await write({ ...settings, format: "esm", banner: { js: SELF_TYPES }, outfile: "build/octavo.js" });
-  const script = {
-    ...settings,
-    format: "iife",
-    define: { "import.meta.url": "tagUrl" },
-    inject: ["tools/script-tag.js"],
-  };
-  await write({ ...script, globalName: "octavo", outfile: "build/octavo.global.js" });
+  await write({ format: "esm", outfile: "build/octavo.js" }, SELF_TYPES);
+  const script = { format: "iife", define: { "import.meta.url": "tagUrl" }, inject: ["tools/script-tag.js"] };
+  await write({ ...script, globalName: "octavo", outfile: "build/octavo.global.js" }, "");
   // neither an import nor an export: pages take it for a script, Node for a module
-  await write({ ...script, entryPoints: ["src/worker.ts"], outfile: "build/worker.js" });
+  await write({ ...script, entryPoints: ["src/worker.ts"], outfile: "build/worker.js" }, "");
 }
 
-async function write(settings) {
-  const { outputFiles } = await build({ ...settings, plugins: [marks], write: false });
+const SETTINGS = {
+  entryPoints: ["src/index.ts"],
+  bundle: true,
+  target: "es2022",
+  platform: "neutral",
+  mainFields: ["module", "main"],
+  legalComments: "none",
+  charset: "utf8",
+  plugins: [marks],
+  write: false,
+};
+
+/** esbuild bundles; terser makes it small, for its names compress better: 4 kB of 142. */
+async function write(settings, head) {
+  const { outputFiles } = await build({ ...SETTINGS, ...settings });
   const [{ path, text }] = outputFiles;
-  writeFileSync(path, hint(text));
+  const { code } = await minify(text, {
+    module: settings.format === "esm",
+    ecma: 2022,
+    compress: { passes: 2 },
+    format: { max_line_len: 2000 },
+  });
+  writeFileSync(path, head + hint(code));
 }
 
 /** The command line beside the module that it is made of; what few runs need is in modules that are loaded then. */

@@ -171,7 +171,8 @@ test("four bits are packed", () => {
   const model = simulated(parts, { inputs: INPUTS, constants: new Map([WEIGHT]) });
   const qdq = convert(model);
   assert.equal(dataOf(qdq, "w_quantized").length, 54);
-  assert.ok(compare(model, qdq, FEEDS).isSame);
+  const { apart, largest } = compare(model, qdq, FEEDS);
+  assert.ok(apart <= 1e-6 * largest);
 });
 
 test("a bias that a scheme has quantized is the same as one that it has not", () => {
