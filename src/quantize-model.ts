@@ -10,8 +10,9 @@ import { fusePatterns } from "./passes/fuse-patterns.ts";
 import { removeIdentities } from "./passes/remove-identities.ts";
 import { calibrate } from "./simulate/calibrate.ts";
 import { type ConvertOptions, checkForm, convert } from "./simulate/convert.ts";
-import type { JobOptions, Samples } from "./simulate/observe-model.ts";
+import { correctBias } from "./simulate/correct-bias.ts";
 import { needsNoData, quantizeWeights } from "./simulate/quantize-weights.ts";
+import { type JobOptions, KeptSamples, type Samples } from "./simulate/samples.ts";
 import { SCHEME_KEYS, type Scheme } from "./simulate/scheme.ts";
 import { simulate } from "./simulate/simulate.ts";
 
@@ -54,5 +55,8 @@ export async function quantizeModel(model: Model, options?: QuantizeModelOptions
     );
   }
   const job = { ...(signal && { signal }), ...(onProgress && { onProgress }) };
-  return convert(await calibrate(simulated, calibration, job), { ...(form && { form }) });
+  const samples = new KeptSamples(calibration);
+  const calibrated = await calibrate(simulated, samples, job);
+  const corrected = await correctBias(calibrated, samples.some(), job);
+  return convert(corrected, { ...(form && { form }) });
 }
