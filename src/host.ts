@@ -39,7 +39,7 @@ interface Port {
 }
 
 interface Threads {
-  readonly Worker: new (script: object) => Worker;
+  readonly Worker: new (script: object, options: { execArgv: readonly string[] }) => Worker;
   readonly parentPort: Port;
 }
 
@@ -202,7 +202,8 @@ async function scriptOf(name: string): Promise<object> {
 const scriptBeside = () => new URL("./worker.js", import.meta.url).href;
 
 async function makeWorker(script = scriptBeside()): Promise<Worker> {
-  if (hasFiles()) return new (await threads()).Worker(await scriptOf(script));
+  // what the process was started with is not for this script
+  if (hasFiles()) return new (await threads()).Worker(await scriptOf(script), { execArgv: [] });
   return new (host as Required<Host>).Worker(script);
 }
 

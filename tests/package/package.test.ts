@@ -28,6 +28,7 @@ const FILES = [
   "build/octavo.js",
   "build/relaxed.wasm",
   "build/simd.wasm",
+  "build/worker.js",
   ...readdirSync(new URL("../../docs", import.meta.url))
     .filter((name) => name.endsWith(".md"))
     .sort()
@@ -36,7 +37,7 @@ const FILES = [
 ];
 
 /** Exports that are fetched or named in a script tag: no modules to resolve types for. */
-const NO_MODULES = ["global", "simd.wasm", "relaxed.wasm"];
+const NO_MODULES = ["global", "simd.wasm", "relaxed.wasm", "worker.js"];
 
 /** Bytes that may be downloaded: the whole library, what reads and runs a model, the engine, what `encode` adds to it. */
 const WHOLE = 145_000;
