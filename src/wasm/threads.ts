@@ -153,14 +153,13 @@ function assign(
   { words, threads, names }: Team,
   name: string,
   parameters: readonly Parameter[],
-  end: number,
-  grain: number,
-) {
-  const share = Math.ceil(end / (threads * grain)) * grain;
+  { end, unit, least }: Range,
+): void {
+  const share = Math.ceil(end / (threads * unit)) * unit;
   words[RESULT] = words[FAILED] = 0;
   words[END] = end;
   words[SHARE] = share;
-  words[LENGTH] = Math.ceil(share / (STRETCHES * grain)) * grain;
+  words[LENGTH] = Math.ceil(Math.max(share / STRETCHES, least) / unit) * unit;
   words[THREADS] = threads;
   words[KERNEL] = names.indexOf(name);
   words[ARITY] = parameters.length;
@@ -175,24 +174,32 @@ export function threadsOf({ team }: Engine): number {
   return team?.threads ?? 1;
 }
 
+/** What threads share: 0..end - 1. */
+export interface Range {
+  readonly end: number;
+  /** Stretches are multiples of it. */
+  readonly unit: number;
+  /** Less is not worth a thread's while. */
+  readonly least: number;
+}
+
 /**
- * Runs a kernel over 0..end - 1, of which any split gives the same bytes, on all threads that are there.
- * @param grain stretches are multiples of it: no less is worth a thread's while
- * @returns what the kernel gives; of several threads, all bits of it
+ * Runs a kernel over a range, of which any split gives the same bytes, on all threads that are there.
+ * @returns what the kernel gives; of several stretches, all bits of it
  */
 export function split(
   { kernels, team }: Engine,
   name: keyof Kernels & string,
   parameters: readonly Parameter[],
-  end: number,
-  grain: number,
+  range: Range,
 ): number {
   const kernel = kernels[name] as unknown as Kernel;
-  if (!team || end <= grain || end > TURNS || Atomics.load(team.words, READY) === 0) {
+  const { end, least } = range;
+  if (!team || end <= least || end > TURNS || Atomics.load(team.words, READY) === 0) {
     return Number(kernel(...parameters.map(([base, , inside = 0]) => base + inside * end)) ?? 0);
   }
   const { words } = team;
-  assign(team, name, parameters, end, grain);
+  assign(team, name, parameters, range);
   const turn = (word(words, TURN) + 1) & TURNS;
   turnTo(team, turn);
   try {
