@@ -79,8 +79,8 @@ const PANEL = 8;
 /** Rows a thread, below which threads share columns. */
 const FEW_ROWS = 4 * TILE_ROWS;
 
-/** Outputs that the depthwise kernel sums at a time. */
-const NEIGHBOURS = 4;
+/** Lines of a depthwise convolution a thread, below which threads share columns. */
+const FEW_LINES = 6;
 
 /** Multiplications that are worth another thread's while: some microseconds of them. */
 const WORTH = 1 << 18;
@@ -242,7 +242,8 @@ function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, c
   const perGroup = columns / groups;
   const threads = threadsOf(engine);
   const byRows = threads === 1 || count >= threads * FEW_ROWS;
-  const rowGrain = ceil(WORTH / (length * perGroup) / TILE_ROWS) * TILE_ROWS;
+  const tile = isBytes ? 6 : 4;
+  const rowGrain = ceil(WORTH / (length * perGroup) / tile) * tile;
   const panelGrain = ceil(WORTH / (length * count * PANEL));
   const parts = Array.from({ length: groups }, (_, g) => {
     const first = g * perGroup;
@@ -330,11 +331,16 @@ function depthwise(
     });
     return [source, ...patches, ...each];
   });
-  const grain = ceil(WORTH_DEPTHWISE / (length * columns) / NEIGHBOURS) * NEIGHBOURS;
+  const [lines, across] = product.geometry.output;
+  const threads = threadsOf(engine);
+  const byLines = threads === 1 || product.geometry.images * lines >= threads * FEW_LINES;
+  const lineGrain = ceil(WORTH_DEPTHWISE / (length * columns * across)) * across;
+  const columnGrain = ceil(WORTH_DEPTHWISE / (length * count * COLUMNS));
   return (source, to) => {
     const from = mask ? arena.reserve(bytes + SLACK) : source;
     if (mask) split(engine, "flip_u8_u8", [[source, 1], [from, 1], COUNT, [mask]], bytes, WORTH);
     const job = [jobs(from, to) + PATCHES_BYTES, 0, 0, DEPTHWISE_BYTES] as const;
-    split(engine, "depthwise_rows", [job, FROM, TILL], count, grain);
+    if (byLines) split(engine, "depthwise_rows", [job, FROM, TILL], count, lineGrain);
+    else split(engine, "depthwise_columns", [job, [count], FROM, TILL], ceil(columns / COLUMNS), columnGrain);
   };
 }

@@ -181,7 +181,7 @@ test("four bits are packed", () => {
   const qdq = convert(model);
   assert.equal(dataOf(qdq, "w_quantized").length, 54);
   const { apart, largest } = compare(model, qdq, FEEDS);
-  assert.ok(apart <= 1e-6 * largest);
+  assert.ok(apart <= 1e-6 * largest, `${apart} of ${largest}`);
 });
 
 test("a bias that a scheme has quantized is the same as one that it has not", () => {
