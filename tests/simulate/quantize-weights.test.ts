@@ -168,7 +168,7 @@ test("numbers that 16 bits do not hold stay in float32", () => {
   assert.deepEqual(operators(quantizeWeights(before, { weights: "bfloat16" })), ["Cast", "MatMul"]);
 });
 
-test("what octavo does not know stays as it was, and so do subgraphs", () => {
+test("what octavo does not know stays as it was, and so do subgraphs", async () => {
   const strange = node("Strange", ["p"], ["s"], { mode: "odd" }, "else.where");
   const branch = (name: string) =>
     ({
@@ -193,7 +193,7 @@ test("what octavo does not know stays as it was, and so do subgraphs", () => {
   };
   const before = model([node("MatMul", ["x", "w"], ["p"]), strange, choice], constants);
   for (const scheme of [ALONE, { activations: "dynamic" }, { weights: { format: "int4", block: 16 } }] as Scheme[]) {
-    const after = readOnnx(writeOnnx(quantizeWeights(before, scheme)));
+    const after = readOnnx(writeOnnx(await quantizeModel(before, scheme)));
     const kept = after.graph.nodes.slice(-2);
     assert.deepEqual(
       kept.map(({ op, domain, attributes }) => [op, domain, attributes.size]),
