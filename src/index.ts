@@ -21,7 +21,7 @@ export type { Observe } from "./runtime/plan.ts";
 export { run } from "./runtime/run.ts";
 export { type RunOptions, Session, type SessionOptions } from "./runtime/session.ts";
 export { type CalibrateOptions, calibrate } from "./simulate/calibrate.ts";
-export { type FloatNode, notQuantized } from "./simulate/choose.ts";
+export { type FloatNode, planQuantization, type QuantizationPlan } from "./simulate/choose.ts";
 export {
   type Comparison,
   compareModels,

@@ -207,7 +207,9 @@ export async function compareModels(a: Model, b: Model, samples: Samples, option
       .filter((name) => runB.outputs.some((each) => each.name === name));
     const outputs = new Map(names.map((name) => [name, new Output()]));
     const layers = new Layers(a, b);
-    const count = await eachSample(samples, job, (feeds) => {
+    let count = 0;
+    await eachSample(samples, "compare", job, (feeds) => {
+      count++;
       const [fromA, fromB] = [runA.run(feeds), runB.run(feeds)];
       for (const [name, output] of outputs) output.add(fromA[name] as Tensor, fromB[name] as Tensor);
       layers.add(runA, runB, feeds);
