@@ -24,10 +24,11 @@ export function waiting({ graph }: Model): Node[] {
   return graph.nodes.filter((node) => isQuantizer(node) && node.attributes.has(SCHEME));
 }
 
-/** A simulated model without its quantizers. */
-export function withoutQuantizers(model: Model): Model {
+/** A simulated model without quantizers, or without those of constants only. */
+export function withoutQuantizers(model: Model, which: "all" | "constants" = "all"): Model {
   return rewrite(model, (edit, node) => {
-    if (isQuantizer(node)) edit.bypass(node, node.inputs[0] as string);
+    const [x = ""] = node.inputs;
+    if (isQuantizer(node) && (which === "all" || edit.constant(x))) edit.bypass(node, x);
   });
 }
 
