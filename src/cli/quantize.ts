@@ -138,7 +138,7 @@ function text({ model, output, bytes, quantized, float, samples, seconds }: Repo
   ].join("\n");
 }
 
-const STAGES = { observe: "measuring ranges", search: "choosing ranges" };
+const STAGES = { observe: "measuring ranges", search: "choosing ranges", correct: "correcting biases" };
 
 export const QUANTIZE: Command = {
   help: HELP,

@@ -150,7 +150,8 @@ export async function searchRanges(
   return running(opened(folded, names), samples, job, async (run) => {
     const error = async (intervals: Intervals) => {
       const apart = distance(await run(parameterFeeds(all, intervals)), wanted);
-      job.onProgress?.({ stage: "search", done: ++done, total });
+      done++;
+      job.onProgress?.({ stage: "search", done, total });
       return apart;
     };
     let [best, least, first] = [fixed, Infinity, 0];
