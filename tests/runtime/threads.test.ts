@@ -270,7 +270,7 @@ const sentences: Sentence[] = [
   ],
   [
     () => new Session(small.model, anything({ workers: 2 })),
-    'TypeError: unknown option "workers" of Session; expected "threads", "workerUrl"',
+    'TypeError: unknown option "workers" of Session; expected "threads", "workerUrl", "arithmetic"',
   ],
 ];
 testSentences(sentences);
