@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import ts from "typescript";
 
 const MARK = "OCTAVO_PURE";
-const PURE = "/*@__PURE__*/(make=>make())";
+const PURE = "/*@__PURE__*/";
 const IGNORE = "/* webpackIgnore: true */ /* @vite-ignore */";
 
 /** What bundlers take for work that somebody may want done. */
@@ -51,11 +51,31 @@ function editsOf(statement, text) {
   ];
 }
 
+const parse = (text, path) => ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true);
+
+/** A text with its pieces edited, in their order. */
+function edited(text, edits) {
+  return edits.reduceRight((done, { from, end, text }) => done.slice(0, from) + text + done.slice(end), text);
+}
+
 /** The text of a module with all marked that takes work to make. */
 function mark(text, path) {
-  const { statements } = ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true);
-  const edits = statements.flatMap((each) => editsOf(each, text));
-  return edits.reduceRight((done, { from, end, text }) => done.slice(0, from) + text + done.slice(end), text);
+  const { statements } = parse(text, path);
+  return edited(
+    text,
+    statements.flatMap((each) => editsOf(each, text)),
+  );
+}
+
+/** The marked functions below a node called at once, under a comment that says so: engines read such functions one time only. */
+function callsOf(node, text) {
+  if (ts.isCallExpression(node) && node.expression.getText() === MARK) {
+    const [make] = node.arguments;
+    return [edit(node, () => `${PURE}(${make.getText()})()`, text)];
+  }
+  const calls = [];
+  ts.forEachChild(node, (child) => void calls.push(...callsOf(child, text)));
+  return calls;
 }
 
 /** Marks the constants of src/ while esbuild reads it. */
@@ -73,5 +93,6 @@ export const marks = {
 export function hint(text) {
   const parts = text.split(/\bimport\((?=\w+\))/);
   if (parts.length !== 2) throw new Error(`expected one import of a name that is computed, got ${parts.length - 1}`);
-  return parts.join(`import(${IGNORE} `).replaceAll(`${MARK}(`, `${PURE}(`);
+  const hinted = parts.join(`import(${IGNORE} `);
+  return edited(hinted, callsOf(parse(hinted, "octavo.js"), hinted));
 }

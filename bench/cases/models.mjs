@@ -1,4 +1,4 @@
-// Whole models in float32, from typed array to typed array through a Session, beside onnxruntime-web.
+// Whole models in float32 and in int8, from typed array to typed array through a Session, beside onnxruntime-web.
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
@@ -61,6 +61,7 @@ const file = (...path) => {
 const mobileNet = ({ writeOnnx }) => writeOnnx(mobileNetV2());
 const resNet = file("resnet8_cifar10", "resnet8_bn.onnx");
 const dsCnn = file("kws_dscnn", "kws_float_bn.onnx");
+const ultraFace = file("ultraface_slim", "version-slim-320_without_postprocessing.onnx");
 
 const WORKS = {
   mobileNet: { work: "MobileNetV2-1.0-224", asked: 0.8, macs: 300.8e6 },
@@ -68,8 +69,78 @@ const WORKS = {
   dsCnn: { work: "DS-CNN", asked: 1, macs: 2.66e6 },
 };
 
+/** The quantized forms of a float model, its ranges those of one sample. */
+async function formsOf({ convert, foldBatchNorms, quantizeModel }, model, feeds) {
+  const calibrated = await quantizeModel(foldBatchNorms(model), { calibration: [feeds] });
+  return { qdq: nameless(convert(calibrated)), qoperator: nameless(convert(calibrated, { form: "qoperator" })) };
+}
+
+/** A model whose nodes have no names. */
+function nameless(model) {
+  const { graph } = model;
+  return { ...model, graph: { ...graph, nodes: graph.nodes.map((node) => ({ ...node, name: "" })) } };
+}
+
+/** How far two arrays are apart, as a share of the largest. */
+function distance(ours, theirs) {
+  const largest = theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return ours.reduce((most, value, i) => Math.max(most, Math.abs(value - theirs[i])), 0) / largest;
+}
+
+/** Outputs of int8 models are some steps apart: sums of floats are rounded in another order than sums of integers. */
+const MOST_APART = 0.2;
+
+/** A model in int8 in a tier, beside each of its forms in onnxruntime-web; `asked`: the least ratio to each. */
+function integerCase(work, make, shape, scale, asked) {
+  return async ({ octavo, ort }) => {
+    const bytes = make(octavo);
+    if (!bytes) {
+      console.error(`${work}: its file is not here`);
+      return [];
+    }
+    const model = octavo.readOnnx(bytes);
+    const length = shape.reduce((a, b) => a * b, 1);
+    const data = floats(length, "uniform", 7).map((value) => value * scale);
+    const feeds = { [octavo.inspect(model).inputs[0].name]: { format: "float32", shape, data } };
+    const { qdq, qoperator } = await formsOf(octavo, model, feeds);
+    const files = { float32: bytes, QDQ: octavo.writeOnnx(qdq), QOperator: octavo.writeOnnx(qoperator) };
+    const rivals = {};
+    for (const [form, file] of Object.entries(files)) rivals[form] = await ort.open(file, { type: "float32", shape });
+    const rows = [];
+    for (const tier of ["relaxed", "simd"]) {
+      octavo.useTier(tier);
+      const session = new octavo.Session(qdq);
+      const call = () => Object.values(session.run(feeds))[0].data;
+      const apart = distance(call(), (await rivals.QDQ.run(data))[0]);
+      assert.ok(apart <= MOST_APART, `${work}: ${apart} of the largest output apart`);
+      const sides = Object.entries(rivals).map(([form, { run }]) => [form, { call: () => run(data), defer: true }]);
+      const { ratios, ...times } = await takeTurns({ octavo: { call }, ...Object.fromEntries(sides) });
+      for (const form of Object.keys(rivals)) {
+        const least = asked[tier][form];
+        rows.push({
+          work: `${work} int8, ${tier}, beside ${form}`,
+          asked: `>= ${least}x`,
+          ...{ octavo: times.octavo, rival: times[form], ratio: ratios[form], ok: ratios[form] >= least },
+        });
+      }
+      session.dispose();
+    }
+    octavo.useTier();
+    for (const { close } of Object.values(rivals)) await close();
+    return rows;
+  };
+}
+
+const both = (float32, int8) => ({ float32, QDQ: int8, QOperator: int8 });
+const LARGE = { relaxed: both(4, 8), simd: both(2, 4) };
+const SMALL = { relaxed: both(2.5, 2.5), simd: both(1.5, 1.5) };
+
 export const cases = {
   "model-mobilenet": modelCase(WORKS.mobileNet, mobileNet, [1, 3, 224, 224], 2),
   "model-resnet8": modelCase(WORKS.resNet, resNet, [1, 3, 32, 32], 127),
   "model-dscnn": modelCase(WORKS.dsCnn, dsCnn, [1, 1, 49, 10], 20),
+  "int8-mobilenet": integerCase("MobileNetV2-1.0-224", mobileNet, [1, 3, 224, 224], 2, LARGE),
+  "int8-resnet8": integerCase("ResNet8", resNet, [1, 3, 32, 32], 127, SMALL),
+  "int8-dscnn": integerCase("DS-CNN", dsCnn, [1, 1, 49, 10], 20, SMALL),
+  "int8-ultraface": integerCase("UltraFace slim", ultraFace, [1, 3, 240, 320], 1, SMALL),
 };

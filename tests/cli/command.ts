@@ -20,7 +20,11 @@ export interface Answer {
 
 /** Runs `octavo` in the folder. */
 export function octavo(...args: string[]): Answer {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { cwd: folder, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: 120_000,
+  });
   return { code: status, out: stdout, error: stderr };
 }
 

@@ -52,6 +52,12 @@ y     Sigmoid       float32 [4, 2, 3]
 0 multiply-accumulates
 octavo cannot run: 1 my.own:Fancy
 
+0 nodes would be quantized
+3 nodes would be left in float:
+  a  Relu          nothing that is quantized takes its result
+  b  my.own:Fancy  my.own:Fancy stays in float
+  y  Sigmoid       nothing that is quantized takes its result
+
 shapes that cannot be inferred:
   ${problem}
 `,
@@ -85,10 +91,12 @@ test("a shape that depends on values is no contradiction", () => {
   assert.match(out, /^ {2}y: depends on the values of "shape"$/m);
 });
 
-test("--json is what inspect gives", () => {
+test("--json is what inspect gives, and what would be quantized", () => {
   const { code, out } = octavo("inspect", "model.onnx", "--json");
   assert.equal(code, 0);
-  assert.deepEqual(JSON.parse(out), JSON.parse(JSON.stringify(inspect(readOnnx(bytes)))));
+  const { quantized, float, ...found } = JSON.parse(out);
+  assert.deepEqual(found, JSON.parse(JSON.stringify(inspect(readOnnx(bytes)))));
+  assert.deepEqual([quantized, float.map(({ node }: { node: string }) => node)], [{}, ["a", "b", "y"]]);
 });
 
 const REFUSED: readonly [code: number, args: string[], error: string][] = [

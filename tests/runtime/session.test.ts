@@ -1,9 +1,10 @@
 // Sessions: plans for the shapes that are fed, memory that is given back, and what they refuse.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Model, run, Session, type Tensor } from "../../src/index.ts";
-import { makeNode } from "../../src/model/graph.ts";
+import { add, conv2d, type Model, run, Session, type Tensor } from "../../src/index.ts";
+import { type Constant, makeNode } from "../../src/model/graph.ts";
 import { engine } from "../../src/wasm/kernels.ts";
+import { randomWords } from "../kernels/harness.ts";
 import { floats, integers, modelOf } from "../model/models.ts";
 import { anything, type Sentence, testSentences } from "../tensor/sentences.ts";
 
@@ -247,4 +248,90 @@ test("a chain of float16 takes no more memory for being long", () => {
   const before = memory.buffer.byteLength;
   run(model, { 0: { format: "float16", shape: [n], data: new Uint16Array(n) } });
   assert.ok(memory.buffer.byteLength - before <= 16 * n, `${memory.buffer.byteLength - before} bytes`);
+});
+
+/** Sums become eighths: arithmetics differ in where halves are rounded to. */
+const SCALES = { x: 0.5, y: 0.75 };
+
+/** A convolution of codes [1, 4, 6, 6] by w [5, 3, 3, 4], and the same as a function of arrays. */
+function convolved(arithmetic: "onnx" | "tflite" | "tflite-single") {
+  const next = randomWords(9);
+  const bytes = (count: number) => Int8Array.from({ length: count }, () => (next() >>> 28) - 8);
+  const [x, w] = [bytes(4 * 36), bytes(5 * 9 * 4)];
+  const scale = Float32Array.from([0.1875, 0.375, 0.75, 0.09375, 0.28125]);
+  const quantizer = { zero: Int32Array.of(7), scale: Float32Array.of(SCALES.x) };
+  const image = { format: "int8", shape: [1, 6, 6, 4], data: x, ...quantizer } as const;
+  const kernel = { format: "int8", shape: [5, 3, 3, 4], data: w, axis: 0, scale, zero: new Int32Array(5) } as const;
+  const { data } = conv2d(image, kernel, { scale: SCALES.y, zero: -3, arithmetic });
+  const one = (value: number) => ({ format: "int8", shape: [], data: Int8Array.of(value) }) as const;
+  const constants = new Map(
+    Object.entries<Constant>({
+      ...{ sx: floats([], [SCALES.x]), zx: one(7), w: { format: "int8", shape: [5, 3, 3, 4], data: w } },
+      ...{ sw: floats([5], [...scale]), zw: { format: "int8", shape: [5], data: new Int8Array(5) } },
+      ...{ sy: floats([], [SCALES.y]), zy: one(-3) },
+    }),
+  );
+  const nodes = [
+    makeNode("Transpose", ["x"], ["t"], { perm: [0n, 3n, 1n, 2n] }),
+    makeNode("Transpose", ["w"], ["v"], { perm: [0n, 3n, 1n, 2n] }),
+    makeNode("QLinearConv", ["t", "sx", "zx", "v", "sw", "zw", "sy", "zy"], ["c"]),
+    makeNode("Transpose", ["c"], ["y"], { perm: [0n, 2n, 3n, 1n] }),
+  ];
+  return { model: modelOf(nodes, { constants }), x: { format: "int8", shape: [1, 6, 6, 4], data: x } as const, data };
+}
+
+test("a session follows the arithmetic that it is asked for", () => {
+  const results = (["onnx", "tflite", "tflite-single"] as const).map((arithmetic) => {
+    const { model, x, data } = convolved(arithmetic);
+    const session = new Session(model, { arithmetic });
+    assert.deepEqual(session.run({ x }).y?.data, data, arithmetic);
+    assert.deepEqual(session.run({ x }, { observe() {} }).y?.data, data, arithmetic);
+    session.dispose();
+    return data.join();
+  });
+  assert.notEqual(results[0], results[1]);
+  assert.throws(() => new Session(relu, { arithmetic: "exact" } as never), /"arithmetic"|arithmetic/);
+});
+
+test("sums of codes follow it as well", () => {
+  const next = randomWords(4);
+  const codes = Int8Array.from({ length: 4096 }, () => next() >>> 24);
+  const q = (scale: number, zero: number) => ({ scale: Float32Array.of(scale), zero: Int32Array.of(zero) });
+  const x = { format: "int8", shape: [4096], data: codes } as const;
+  const one = (value: number) => ({ format: "int8", shape: [], data: Int8Array.of(value) }) as const;
+  const constants = new Map<string, Constant>([
+    ...[["s", floats([], [0.03])] as const, ["z", one(5)] as const],
+    ...[["sy", floats([], [0.047])] as const, ["zy", one(-2)] as const],
+  ]);
+  const node = makeNode("QLinearAdd", ["x", "s", "z", "x", "s", "z", "sy", "zy"], ["y"], {}, "com.microsoft");
+  const session = new Session(modelOf([node], { constants }), { arithmetic: "tflite" });
+  const tensor = { ...x, ...q(0.03, 5) };
+  const wanted = add(tensor, tensor, { scale: 0.047, zero: -2, arithmetic: "tflite" });
+  assert.deepEqual(session.run({ x }).y?.data, wanted.data);
+  session.dispose();
+});
+
+test("a quantized model runs in integers, and shows its own values to who observes", () => {
+  const constants = new Map<string, Constant>([
+    ["s", floats([], [0.5])],
+    ["z", { format: "uint8", shape: [], data: Uint8Array.of(9) }],
+  ]);
+  const quantizer = (op: string, from: string, to: string) => makeNode(op, [from, "s", "z"], [to]);
+  const nodes = [
+    quantizer("QuantizeLinear", "x", "q"),
+    quantizer("DequantizeLinear", "q", "d"),
+    makeNode("Relu", ["d"], ["r"]),
+    quantizer("QuantizeLinear", "r", "p"),
+    quantizer("DequantizeLinear", "p", "y"),
+  ];
+  const session = new Session(modelOf(nodes, { constants, inputs: [{ name: "x", format: "float32", shape: ["N"] }] }));
+  for (const batch of [3, 1, 3]) {
+    const seen: string[] = [];
+    const x = Float32Array.of(-1, 2.2, 7.9).subarray(0, batch);
+    const { y } = session.run({ x });
+    assert.deepEqual(session.run({ x }, { observe: (name) => seen.push(name) }).y, y);
+    assert.deepEqual(y?.data, Float32Array.of(0, 2, 8).subarray(0, batch));
+    assert.deepEqual(seen, ["x", "q", "d", "r", "p", "y"]);
+  }
+  session.dispose();
 });

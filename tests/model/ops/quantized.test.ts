@@ -300,6 +300,10 @@ const sentences: Sentence[] = [
     () => one("QLinearSigmoid", [codes("uint8", [1], [1]), scalar(-1), undefined, scalar(1)], {}, MICROSOFT),
     `${node("QLinearSigmoid")}"scale" expected positive finite float32 numbers, got -1 at index 0`,
   ],
+  [
+    () => one("LookUp", [codes("uint8", [1], [1]), codes("int8", [2], [1, 2])], {}, "octavo"),
+    `${node("LookUp")}input 1 expected 256 codes, got [2]`,
+  ],
 ];
 
 testSentences(sentences);
