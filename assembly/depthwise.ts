@@ -4,7 +4,7 @@
 import { CODES_I16, CODES_I8 } from "./abi";
 import { Codes, Finish, isNear, Sums, writeRecord } from "./finish";
 import { Patches, pixelAt } from "./gather";
-import { Rescale, requantizeRows, requantizeWideRows, widenRow } from "./requantize";
+import { Rescale, requantizeRows, requantizeWideRows, resultSize, widenRow } from "./requantize";
 import { COLUMN, pairOfFour, pairOfTwo, sumLine, sumWideLine } from "./taps";
 
 /** A depthwise convolution's operands and scratch memory: words in memory, in this order. */
@@ -147,7 +147,8 @@ function sumsStride(d: Depthwise): usize {
 }
 
 /** The sums of `count` outputs whose taps are pointed to, two at a time; the last one's neighbour may be itself. */
-function sumPairs(d: Depthwise, count: i32, sums: usize): void {
+function sumPairs(d: Depthwise, count: i32, left: i32, right: i32): void {
+  const sums = d.sums;
   const entryBytes = pointerBytes(d);
   const rowBytes = sumsStride(d);
   const weightBytes = (<usize>d.groups) << 6;
@@ -156,7 +157,7 @@ function sumPairs(d: Depthwise, count: i32, sums: usize): void {
     const second = <usize>min(i + 1, count - 1);
     const p = d.pointers + first * entryBytes;
     const q = d.pointers + second * entryBytes;
-    for (let j: i32 = 0; j < d.columns; j += 16) {
+    for (let j = left; j < right; j += 16) {
       const w = d.weights + <usize>(j >> 4) * weightBytes;
       const at = (<usize>j) << 2;
       const bias = d.bias + at;
@@ -207,8 +208,17 @@ function pointColumns(d: Depthwise, p: Patches, row: i32, count: i32): void {
   }
 }
 
-/** The results of outputs from..till - 1, line by line; `to` is where the first one's go, the others' follow `stride` bytes apart. */
-function finishLines<F extends Finish>(d: Depthwise, p: Patches, from: i32, till: i32, to: usize, stride: usize): void {
+/** Columns left..right - 1 of outputs from..till - 1, line by line; `to` is where the first one's go, the others' follow `stride` bytes apart. */
+function finishLines<F extends Finish>(
+  d: Depthwise,
+  p: Patches,
+  from: i32,
+  till: i32,
+  left: i32,
+  right: i32,
+  to: usize,
+  stride: usize,
+): void {
   const table = changetype<Rescale>(d.rescale).multipliers;
   const size = changetype<F>(0).size;
   // as many as there is room for pointers
@@ -216,7 +226,7 @@ function finishLines<F extends Finish>(d: Depthwise, p: Patches, from: i32, till
   for (let row = from; row < till;) {
     const count = min(min(till - row, p.outWidth - (row % p.outWidth)), most);
     pointColumns(d, p, row, count);
-    for (let j: i32 = 0; j < d.columns; j += 8) {
+    for (let j = left; j < right; j += 8) {
       const w = d.weights + <usize>(j >> 4) * 192 + <usize>(j & 8) * 4;
       const at = (<usize>j) << 2;
       if (p.strideWidth == 1)
@@ -230,13 +240,13 @@ function finishLines<F extends Finish>(d: Depthwise, p: Patches, from: i32, till
 }
 
 /** The sums of outputs from..till - 1. */
-function sumBlock(d: Depthwise, p: Patches, from: i32, till: i32): void {
+function sumBlock(d: Depthwise, p: Patches, from: i32, till: i32, left: i32, right: i32): void {
   if (isLined(d, p)) {
-    finishLines<Sums>(d, p, from, till, d.sums, sumsStride(d));
+    finishLines<Sums>(d, p, from, till, left, right, d.sums, sumsStride(d));
     return;
   }
   pointRows(d, p, from, till);
-  sumPairs(d, till - from, d.sums);
+  sumPairs(d, till - from, left, right);
 }
 
 /** The int64 sums of a block. */
@@ -247,25 +257,43 @@ function widenSums(d: Depthwise, count: i32): void {
   }
 }
 
-/** Outputs from..till - 1 of a depthwise convolution; any split of them gives the same bytes. */
-export function depthwise_rows(depthwise: usize, from: i32, till: i32): void {
-  const d = changetype<Depthwise>(depthwise);
+/** Columns left..right - 1 of outputs from..till - 1. */
+function convolve(d: Depthwise, from: i32, till: i32, left: i32, right: i32): void {
   const p = changetype<Patches>(d.patches);
   const rescale = changetype<Rescale>(d.rescale);
   if (isLined(d, p) && isNear(rescale, d.bias, d.columns, 0, LARGEST_SUM)) {
     writeRecord(d.sums, rescale);
-    finishLines<Codes>(d, p, from, till, d.output + <usize>from * <usize>d.outputStride, d.outputStride);
+    const to = d.output + <usize>from * <usize>d.outputStride;
+    finishLines<Codes>(d, p, from, till, left, right, to, d.outputStride);
     return;
   }
+  const size = resultSize(rescale.result);
+  const columns = right - left;
   for (let row = from; row < till; row += d.block) {
     const count = min(d.block, till - row);
-    const to = d.output + <usize>row * <usize>d.outputStride;
-    sumBlock(d, p, row, row + count);
+    const to = d.output + <usize>row * <usize>d.outputStride + <usize>left * size;
+    sumBlock(d, p, row, row + count, left, right);
     if (d.wideSums) {
       widenSums(d, count);
-      requantizeWideRows(d.wideSums, (<usize>d.columns) << 3, to, d.outputStride, count, d.columns, 0, rescale);
-    } else requantizeRows(d.sums, sumsStride(d), to, d.outputStride, count, d.columns, 0, rescale);
+      const sums = d.wideSums + ((<usize>left) << 3);
+      requantizeWideRows(sums, (<usize>d.columns) << 3, to, d.outputStride, count, columns, left, rescale);
+    } else {
+      const sums = d.sums + ((<usize>left) << 2);
+      requantizeRows(sums, sumsStride(d), to, d.outputStride, count, columns, left, rescale);
+    }
   }
+}
+
+/** Outputs from..till - 1 of a depthwise convolution; any split of them gives the same bytes. */
+export function depthwise_rows(depthwise: usize, from: i32, till: i32): void {
+  const d = changetype<Depthwise>(depthwise);
+  convolve(d, from, till, 0, d.columns);
+}
+
+/** Columns from..till - 1, sixteen each, of all outputs of a depthwise convolution; any split of them gives the same bytes. */
+export function depthwise_columns(depthwise: usize, outputs: i32, from: i32, till: i32): void {
+  const d = changetype<Depthwise>(depthwise);
+  convolve(d, 0, outputs, from * 16, min(till * 16, d.columns));
 }
 
 /**

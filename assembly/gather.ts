@@ -89,10 +89,6 @@ function gatherLine(p: Patches, line: usize, x: i32, to: usize, size: i32): void
   if (p.dilationWidth == 1 && p.spreadWidth == 1 && depth == p.channels) {
     // neighbours in memory: one copy between the paddings
     const bytes = p.how == GATHER_I16 ? 2 : 1;
-    if (x >= 0 && x + end <= p.width) {
-      copyRun(line + <usize>(x * depth * bytes), to, end * depth, p.how, p.operand);
-      return;
-    }
     const from = min(max(-x, 0), end);
     const till = max(min(p.width - x, end), from);
     fillRun(to, from * depth, p.how, p.operand, p.fill);
@@ -110,30 +106,74 @@ function gatherLine(p: Patches, line: usize, x: i32, to: usize, size: i32): void
   }
 }
 
-/** Gathers rows from..till - 1, `stride` bytes apart; SLACK bytes more are written behind the last. */
-export function gatherRows(p: Patches, from: i32, till: i32, to: usize, stride: usize): void {
+/** The row of the output at (x, y). */
+function gatherRow(p: Patches, image: usize, x: i32, y: i32, to: usize): void {
   const size = p.how == GATHER_BYTES ? 1 : 2;
   const lineBytes = <usize>(p.width * p.channels * (p.how == GATHER_I16 ? 2 : 1));
   const lineValues = p.kernelWidth * p.depth;
+  for (let k: i32 = 0; k < p.kernelHeight; k++) {
+    const place = y * p.strideHeight - p.top + k * p.dilationHeight;
+    const line = pixelAt(place, p.spreadHeight, p.height);
+    if (line < 0) fillRun(to, lineValues, p.how, p.operand, p.fill);
+    else gatherLine(p, image + <usize>line * lineBytes, x * p.strideWidth - p.left, to, size);
+    to += lineValues * size;
+  }
+}
+
+/** Rows whose taps are all in the image, neighbours of a line: `source` is the first tap of the first, `line` the bytes of a line. */
+function gatherInside(p: Patches, source: usize, count: i32, line: usize, to: usize, stride: usize): void {
+  const values = p.kernelWidth * p.depth;
+  const size = p.how == GATHER_BYTES ? 1 : 2;
+  const height = p.kernelHeight;
+  const mask = i8x16.splat(<i8>p.operand);
+  const down = line * <usize>p.dilationHeight;
+  const step = <usize>(p.strideWidth * p.channels * (p.how == GATHER_I16 ? 2 : 1));
+  for (let i: i32 = 0; i < count; i++, source += step, to += stride) {
+    let from = source;
+    let target = to;
+    for (let k: i32 = 0; k < height; k++, from += down, target += values * size) {
+      if (size == 1)
+        for (let j: i32 = 0; j < values; j += 16) v128.store(target + j, v128.xor(v128.load(from + j), mask));
+      else copyRun(from, target, values, p.how, p.operand);
+    }
+  }
+}
+
+/** How many outputs from (x, y) on, at most `most`, have taps that are all in the image and, line by line, neighbours in memory. */
+function insideFrom(p: Patches, x: i32, y: i32, most: i32): i32 {
+  if (p.dilationWidth != 1 || p.spreadWidth != 1 || p.spreadHeight != 1 || p.depth != p.channels) return 0;
+  const top = y * p.strideHeight - p.top;
+  const reach = (p.kernelHeight - 1) * p.dilationHeight;
+  const left = x * p.strideWidth - p.left;
+  if (left < 0 || min(top, top + reach) < 0 || max(top, top + reach) >= p.height) return 0;
+  const room = p.width - p.kernelWidth - left;
+  return room < 0 ? 0 : min(min(room / p.strideWidth + 1, p.outWidth - x), most);
+}
+
+/** Gathers rows from..till - 1, `stride` bytes apart; SLACK bytes more are written behind the last. */
+export function gatherRows(p: Patches, from: i32, till: i32, to: usize, stride: usize): void {
+  const lineBytes = <usize>(p.width * p.channels * (p.how == GATHER_I16 ? 2 : 1));
   let x = from % p.outWidth;
   let y = (from / p.outWidth) % p.outHeight;
   let image = p.source + <usize>(from / p.outWidth / p.outHeight) * lineBytes * p.height;
-  for (let row = from; row < till; row++) {
-    let target = to;
-    for (let k: i32 = 0; k < p.kernelHeight; k++) {
-      const place = y * p.strideHeight - p.top + k * p.dilationHeight;
-      const line = pixelAt(place, p.spreadHeight, p.height);
-      if (line < 0) fillRun(target, lineValues, p.how, p.operand, p.fill);
-      else gatherLine(p, image + <usize>line * lineBytes, x * p.strideWidth - p.left, target, size);
-      target += lineValues * size;
+  for (let row = from; row < till;) {
+    let done = insideFrom(p, x, y, till - row);
+    if (done > 0) {
+      const first = (y * p.strideHeight - p.top) * p.width + x * p.strideWidth - p.left;
+      const source = image + <usize>(first * p.channels * (p.how == GATHER_I16 ? 2 : 1));
+      gatherInside(p, source, done, lineBytes, to, stride);
+    } else {
+      gatherRow(p, image, x, y, to);
+      done = 1;
     }
-    to += stride;
-    if (++x == p.outWidth) {
-      x = 0;
-      if (++y == p.outHeight) {
-        y = 0;
-        image += lineBytes * p.height;
-      }
+    row += done;
+    x += done;
+    to += stride * done;
+    if (x < p.outWidth) continue;
+    x = 0;
+    if (++y == p.outHeight) {
+      y = 0;
+      image += lineBytes * p.height;
     }
   }
 }

@@ -18,7 +18,7 @@ export { activate_f32_f32 } from "./activation";
 export { arrange_f32_rows, arrange_i8_rows, bytes_panel, bytes_row, pack_panels } from "./blockpanels";
 export { multiply_f32_panels_f32, multiply_i8_panels_f32 } from "./blocks";
 export { combine_f32_f32 } from "./combine";
-export { depthwise_rows, pack_i8_depthwise } from "./depthwise";
+export { depthwise_columns, depthwise_rows, pack_i8_depthwise } from "./depthwise";
 export { combine_codes_codes, combine_codes_codes_fixed } from "./elementwise";
 export { exp_f64_u32, exp_i16_u32_tflite, exp_i32_u32_tflite, inverse_i16 } from "./exponential";
 export { depthwise_f32_f32_f32, pad_f32_f32 } from "./floatdepthwise";

@@ -21,7 +21,7 @@ export type { Observe } from "./runtime/plan.ts";
 export { run } from "./runtime/run.ts";
 export { type RunOptions, Session, type SessionOptions } from "./runtime/session.ts";
 export { type CalibrateOptions, calibrate } from "./simulate/calibrate.ts";
-export { type FloatNode, notQuantized } from "./simulate/choose.ts";
+export { type FloatNode, planQuantization, type QuantizationPlan } from "./simulate/choose.ts";
 export {
   type Comparison,
   compareModels,
@@ -30,13 +30,9 @@ export {
   type OutputDifference,
 } from "./simulate/compare.ts";
 export { type ConvertOptions, convert } from "./simulate/convert.ts";
-export {
-  type JobOptions,
-  type Observations,
-  observeModel,
-  type Progress,
-  type Samples,
-} from "./simulate/observe-model.ts";
+export { correctBias } from "./simulate/correct-bias.ts";
+export { type Observations, observeModel } from "./simulate/observe-model.ts";
+export type { JobOptions, Progress, Samples } from "./simulate/samples.ts";
 export type { ActivationScheme, NodeScheme, Scheme, TensorScheme, WeightScheme } from "./simulate/scheme.ts";
 export { simulate } from "./simulate/simulate.ts";
 export { accumulate } from "./tensor/accumulate.ts";

@@ -1,7 +1,6 @@
 // The recipe: from a float model to a quantized one.
 
 import { checkOptions, rangeError } from "./check.ts";
-import { FORMATS, type FormatName } from "./formats.ts";
 import { raiseOpset } from "./io/opset.ts";
 import { foldConstants } from "./model/fold-constants.ts";
 import type { Model } from "./model/graph.ts";
@@ -10,14 +9,15 @@ import { foldBatchNorms } from "./passes/fold-batch-norms.ts";
 import { fusePatterns } from "./passes/fuse-patterns.ts";
 import { removeIdentities } from "./passes/remove-identities.ts";
 import { calibrate } from "./simulate/calibrate.ts";
-import { type ConvertOptions, convert } from "./simulate/convert.ts";
-import type { JobOptions, Samples } from "./simulate/observe-model.ts";
-import { quantizeWeights } from "./simulate/quantize-weights.ts";
+import { type ConvertOptions, checkForm, convert } from "./simulate/convert.ts";
+import { correctBias } from "./simulate/correct-bias.ts";
+import { needsNoData, quantizeWeights } from "./simulate/quantize-weights.ts";
+import { type JobOptions, KeptSamples, type Samples } from "./simulate/samples.ts";
 import { SCHEME_KEYS, type Scheme } from "./simulate/scheme.ts";
 import { simulate } from "./simulate/simulate.ts";
 
 /** Options of {@link quantizeModel}: a scheme, and what it needs. */
-export interface QuantizeModelOptions extends Scheme, ConvertOptions, JobOptions {
+export interface QuantizeModelOptions extends Scheme, JobOptions, ConvertOptions {
   /** Feeds from which ranges of activations are found. */
   readonly calibration?: Samples;
 }
@@ -32,27 +32,21 @@ export function prepareModel(model: Model): Model {
   return PASSES.reduce((done, pass) => pass(done), raiseOpset(model, PER_CHANNEL));
 }
 
-/** Whether a scheme leaves activations in float, or has their ranges found as they come. */
-function isOfWeights({ weights = "int8", activations }: Scheme): boolean {
-  const [kind, format] = [weights, activations].map((each) => (typeof each === "object" ? each.format : each));
-  return format === "dynamic" || format === "float32" || FORMATS.get(kind as FormatName)?.kind === "float";
-}
-
 /**
  * Quantizes a model. A scheme whose activations stay in float, or are `"dynamic"`, needs no calibration data and runs nothing.
  * @throws ModelError for a model that is quantized already, or whose weights hold NaN
  * @throws TypeError or RangeError for a scheme that is none, or without calibration data where it takes some
  */
 export async function quantizeModel(model: Model, options?: QuantizeModelOptions): Promise<Model> {
-  const { calibration, form, signal, onProgress, ...scheme } = checkOptions(
+  const { calibration, signal, onProgress, form, ...scheme } = checkOptions(
     options,
-    [...SCHEME_KEYS, "calibration", "form", "signal", "onProgress"],
+    [...SCHEME_KEYS, "calibration", "signal", "onProgress", "form"],
     "quantizeModel",
   );
+  checkForm(form);
   checkFloat(model);
-  const prepared = prepareModel(model);
-  if (isOfWeights(scheme)) return quantizeWeights(prepared, scheme);
-  const simulated = simulate(prepared, scheme);
+  if (needsNoData(scheme)) return quantizeWeights(foldBatchNorms(foldConstants(model)), scheme);
+  const simulated = simulate(prepareModel(model), scheme);
   if (!calibration) {
     throw rangeError(
       "calibration",
@@ -60,9 +54,9 @@ export async function quantizeModel(model: Model, options?: QuantizeModelOptions
       calibration,
     );
   }
-  const calibrated = await calibrate(simulated, calibration, {
-    ...(signal && { signal }),
-    ...(onProgress && { onProgress }),
-  });
-  return convert(calibrated, { ...(form && { form }) });
+  const job = { ...(signal && { signal }), ...(onProgress && { onProgress }) };
+  const samples = new KeptSamples(calibration);
+  const calibrated = await calibrate(simulated, samples, job);
+  const corrected = await correctBias(calibrated, samples.some(), job);
+  return convert(corrected, { ...(form && { form }) });
 }

@@ -20,6 +20,7 @@ import { type Value, writeNpy, writeOnnx } from "../src/index.ts";
 import { makeNode } from "../src/model/graph.ts";
 import { formatsPage } from "../tools/formats.ts";
 import { operatorsPage } from "../tools/operators.ts";
+import { png } from "./cli/images.ts";
 import { modelAt } from "./io/bytes.ts";
 import { modelOf } from "./model/models.ts";
 
@@ -72,6 +73,8 @@ function inFolder(run: (folder: string) => void): void {
   try {
     writeFileSync(join(folder, "model.onnx"), writeOnnx(MODEL));
     writeFileSync(join(folder, "image.npy"), writeNpy(SHAPED));
+    mkdirSync(join(folder, "photos"));
+    writeFileSync(join(folder, "photos", "a.png"), png(40, 50));
     writeFileSync(join(folder, "large.onnx"), modelAt("large.bin"));
     writeFileSync(join(folder, "large.bin"), new Uint8Array(Float32Array.of(1, 2, 3).buffer));
     run(folder);

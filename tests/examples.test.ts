@@ -1,8 +1,11 @@
 // The examples run, and what the network of digits was made with is what it is said to be.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { makeDigits, PIXELS } from "../examples/digits/data.ts";
 import { type Computed, clip, convolve, multiply, normalize, pool, windowsOf } from "../examples/digits/layers.ts";
@@ -47,6 +50,27 @@ test("the network has norms, clips, a depthwise and a residual block, and knows 
   const { images, labels } = makeDigits(500, 7);
   const right = agreement(found(model, images), labels);
   assert.ok(right >= 0.97 && right < 1, `right of 500: ${right}`);
+});
+
+test("npm start quantizes the network, prints what that does, and writes a model", () => {
+  const folder = mkdtempSync(join(tmpdir(), "octavo-examples-"));
+  try {
+    const file = join(folder, "digits.int8.onnx");
+    const printed = execFileSync(process.execPath, ["--import", "tsx", "examples/quantize-digits.ts", file]).toString();
+    assert.match(printed, /size of the file.*right of 1000 images.*an image takes.*digits\.int8\.onnx/s);
+    const bytes = readFileSync(file);
+    assert.ok(bytes.length < readFileSync(MODEL).length / 2, `${bytes.length} bytes`);
+    const { images } = makeDigits(500, 8);
+    const [float, int8] = [readFileSync(MODEL), bytes].map((each) => found(readOnnx(each), images)) as [
+      number[],
+      number[],
+    ];
+    assert.ok(agreement(float, int8) >= 0.99, `agreement ${agreement(float, int8)}`);
+    const names = readOnnx(bytes).graph.nodes.map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length, "nodes have names of their own");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 /** Numbers about 0. */

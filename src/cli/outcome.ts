@@ -1,6 +1,6 @@
 // What becomes of a model's nodes when it is quantized: which are, which are not, and why.
 
-import { type Model, ModelError, notQuantized, prepareModel, type Scheme } from "../index.ts";
+import { type Model, ModelError, planQuantization, prepareModel, type Scheme } from "../index.ts";
 import { countsOf, many, operatorOf, table, tally } from "./text.ts";
 
 /** Of a model as it is quantized: batch norms are folded then, and constants. */
@@ -12,13 +12,11 @@ export interface Outcome {
 }
 
 export function outcomeOf(model: Model, scheme?: Scheme): Outcome {
-  const prepared = prepareModel(model);
-  const left = notQuantized(prepared, scheme);
-  const float = left.map(({ node, reason }) => {
+  const plan = planQuantization(prepareModel(model), scheme);
+  const float = plan.float.map(({ node, reason }) => {
     return { node: node.name || (node.outputs.find(Boolean) as string), operator: operatorOf(node), reason };
   });
-  const names = new Set(left.map(({ node }) => node));
-  return { quantized: countsOf(prepared.graph.nodes.filter((node) => !names.has(node)).map(operatorOf)), float };
+  return { quantized: countsOf(plan.quantized.map(operatorOf)), float };
 }
 
 /** The same for a model of which it may be that it cannot be quantized; then why. */

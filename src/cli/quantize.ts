@@ -3,7 +3,7 @@
 import { access, constants, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { accessError, usageError } from "../check.ts";
-import { bitsPerValue, FORMATS, type FormatName, type FormatRow } from "../formats.ts";
+import { FORMATS, type FormatName } from "../formats.ts";
 import { type ActivationScheme, quantizeModel, type Scheme, save, type WeightScheme, writeOnnx } from "../index.ts";
 import { feedsOf } from "../model/graph.ts";
 import { type Command, type Given, json, load } from "./command.ts";
@@ -75,16 +75,13 @@ function rangeOf(text: string | undefined): ActivationScheme["range"] {
   return { percentile: numberOf("--range", text, "a number above 0 and at most 100", (n) => n > 0 && n <= 100) };
 }
 
-/** Whether a format of weights is one that only stores them. */
-function isHalf(format: FormatName): boolean {
-  const row = FORMATS.get(format) as FormatRow;
-  return row.kind === "float" && bitsPerValue(row) === 16;
-}
+/** Whether weights alone are quantized: in blocks, or stored as smaller floats. */
+const isOfWeights = ({ block, format }: WeightScheme) => block !== undefined || FORMATS.get(format)?.kind === "float";
 
 function activationsOf({ activations, range }: Given, weights: WeightScheme | undefined): Scheme["activations"] {
   const method = rangeOf(range);
   if (activations === "dynamic") return activations;
-  if (activations === undefined && weights && (weights.block !== undefined || isHalf(weights.format))) return "float32";
+  if (activations === undefined && weights && isOfWeights(weights)) return "float32";
   if (activations === undefined && method === undefined) return undefined;
   return { format: formatOf("--activations", activations ?? "uint8"), ...(method !== undefined && { range: method }) };
 }

@@ -68,6 +68,11 @@ const ATTRIBUTES: Readonly<Record<string, number>> = {
   precision: 23,
 };
 
+/** Casts' versions: those of formats that they did not always take. */
+function sinceOfCast(graph: Graph, node: Node): number {
+  return constantOf(graph, node.inputs[0] ?? "")?.format === "bfloat16" ? 13 : 0;
+}
+
 /** Quantizers' versions: what their attributes ask for, scales for an axis, and formats of their constants. */
 function sinceOfQuantizer(graph: Graph, node: Node): number {
   const attributes = Array.from(node.attributes.keys(), (name) => ATTRIBUTES[name] ?? 0);
@@ -83,12 +88,18 @@ export function sinceOf({ op }: Node): number | undefined {
   return since.get(op);
 }
 
+/** Operators of which not all forms are as old as they. */
+const FORMS = new Map([
+  ["Cast", sinceOfCast],
+  ["DequantizeLinear", sinceOfQuantizer],
+  ["QuantizeLinear", sinceOfQuantizer],
+]);
+
 /** The lowest version that has all nodes of a graph as they are. */
 export function versionNeeded(graph: Graph): number {
   const versions = graph.nodes.map((node) => {
     const inner = [...node.attributes.values()].flatMap(graphsOf).map(versionNeeded);
-    const isQuantizer = node.op === "QuantizeLinear" || node.op === "DequantizeLinear";
-    const own = node.domain === "" ? Math.max(sinceOf(node) ?? 0, isQuantizer ? sinceOfQuantizer(graph, node) : 0) : 0;
+    const own = node.domain === "" ? Math.max(sinceOf(node) ?? 0, FORMS.get(node.op)?.(graph, node) ?? 0) : 0;
     return Math.max(own, ...inner);
   });
   return versions.reduce((most, version) => Math.max(most, version), OLDEST);

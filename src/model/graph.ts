@@ -236,14 +236,31 @@ export function makersOf(graph: Graph): Map<string, Node> {
   return makers;
 }
 
-/** The model without constants that nothing takes, and without what is said of values that are not there. */
+/** Nodes whose names are their own, where they have any: others refuse a model with two of the same. */
+function namedApart(nodes: readonly Node[]): Node[] {
+  const names = new Set(nodes.map(({ name }) => name));
+  const met = new Set<string>();
+  return nodes.map((node) => {
+    const isFirst = node.name === "" || !met.has(node.name);
+    met.add(node.name);
+    if (isFirst) return node;
+    let i = 2;
+    while (names.has(`${node.name}_${i}`)) i++;
+    const name = `${node.name}_${i}`;
+    names.add(name);
+    return { ...node, name };
+  });
+}
+
+/** The model without constants that nothing takes, and without what is said of values that are not there; its nodes named apart. */
 export function withoutUnused(model: Model): Model {
   const { graph } = model;
   const uses = usesOf(graph);
   const kept = new Set([...graph.inputs.map(({ name }) => name), ...uses.keys()]);
   const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
   const constants = new Map([...graph.constants].filter(([name]) => kept.has(name)));
-  return withGraph(model, { constants, values: graph.values.filter(({ name }) => made.has(name)) });
+  const values = graph.values.filter(({ name }) => made.has(name));
+  return withGraph(model, { nodes: namedApart(graph.nodes), constants, values });
 }
 
 /** An attribute's value as a literal has it: numbers are floats, bigints integers. */

@@ -14,6 +14,7 @@ const MICROSOFT = "com.microsoft";
 const IMAGES: Readonly<Record<string, string>> = {
   QLinearConv: MICROSOFT,
   [`${MICROSOFT}:QLinearConv`]: MICROSOFT,
+  [`${OWN}:QLinearConvTranspose`]: OWN,
   [`${MICROSOFT}:QLinearAveragePool`]: MICROSOFT,
   [`${MICROSOFT}:QLinearGlobalAveragePool`]: MICROSOFT,
   MaxPool: OWN,

@@ -37,7 +37,7 @@ const largest: Move = (_, node, codes) => (isByte(codes) && !node.outputs[1] ? n
 const MOVES = new Map(
   Object.entries<{ readonly move: Move; readonly since: number }>({
     ...Object.fromEntries(
-      "DepthToSpace Expand Flatten Gather Reshape Slice SpaceToDepth Split Squeeze Tile Transpose Unsqueeze"
+      "DepthToSpace Expand Flatten Gather GatherElements GatherND Identity Reshape Slice SpaceToDepth Split Squeeze Tile Transpose Unsqueeze"
         .split(" ")
         .map((op) => [op, { move: (_, node) => node, since: 1 }]),
     ),
@@ -54,6 +54,13 @@ function behind(node: Node, codes: Codes): Node | undefined {
   if (node.op !== "Transpose" || axis < 0) return undefined;
   const attribute: Attribute = { kind: "int", value: BigInt(axis) };
   return { ...codes.node, attributes: new Map(codes.node.attributes).set("axis", attribute) };
+}
+
+/** Takes the shape of codes instead of that of what they stand for; whether it could. */
+export function measureCodes(edit: Edit, node: Node): boolean {
+  const codes = node.op === "Shape" || node.op === "Size" ? dequantized(edit, node.inputs[0]) : undefined;
+  if (codes) edit.replace(node, { ...node, inputs: [codes.name] });
+  return codes !== undefined;
 }
 
 /** Moves codes instead of what they stand for; whether it could. */

@@ -3,6 +3,7 @@
 import { FORMATS, type IntegerFormat } from "../formats.ts";
 import { floatOf, intOf } from "../model/attributes.ts";
 import type { Node } from "../model/graph.ts";
+import { OWN } from "../model/ops/quantizer.ts";
 import { roundHalfEven } from "../quantizer.ts";
 import { tensorArray } from "../tensor/tensor.ts";
 import type { Edit } from "./edit.ts";
@@ -44,13 +45,23 @@ interface Product {
 
 const MICROSOFT = "com.microsoft";
 
+const isImage = (rank: number) => rank === 3 || rank === 4;
+
 const PRODUCTS = new Map(
   Object.entries<Product>({
     Conv: {
-      outputs: (_, rank) => (rank <= 4 ? 0 : undefined),
+      outputs: (_, rank) => (isImage(rank) ? 0 : undefined),
       make({ x, w, y, bias }, isFloat, portable) {
         if (isFloat && portable) return undefined;
         return { op: "QLinearConv", domain: portable ? "" : MICROSOFT, inputs: [...x, ...w, ...y, bias] };
+      },
+    },
+    ConvTranspose: {
+      // with groups there is no axis of outputs
+      outputs: (node, rank) => (isImage(rank) ? (intOf(node, "group", 1) === 1 ? 1 : -1) : undefined),
+      make({ x, w, y, bias }, _, portable) {
+        if (portable) return undefined;
+        return { op: "QLinearConvTranspose", domain: OWN, inputs: [...x, ...w, ...y, bias] };
       },
     },
     Gemm: {

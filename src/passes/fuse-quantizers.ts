@@ -5,7 +5,7 @@ import { foldConstants } from "../model/fold-constants.ts";
 import type { Model, Node } from "../model/graph.ts";
 import { type Edit, rewrite } from "./edit.ts";
 import { fuseFunction } from "./fuse-quantized-functions.ts";
-import { moveCodes } from "./fuse-quantized-moves.ts";
+import { measureCodes, moveCodes } from "./fuse-quantized-moves.ts";
 import { fuseProduct } from "./fuse-quantized-products.ts";
 import { tabulate } from "./fuse-quantized-tables.ts";
 
@@ -15,8 +15,10 @@ export interface FuseQuantizersOptions {
   readonly portable?: boolean;
 }
 
+const RULES = [fuseProduct, fuseFunction, moveCodes, measureCodes];
+
 function fuse(edit: Edit, node: Node, portable: boolean): void {
-  const isFused = node.domain === "" && [fuseProduct, fuseFunction, moveCodes].some((by) => by(edit, node, portable));
+  const isFused = node.domain === "" && RULES.some((rule) => rule(edit, node, portable));
   if (!isFused) tabulate(edit, node, portable);
 }
 

@@ -74,9 +74,9 @@ interface Form {
   readonly plans: Planned[];
 }
 
+/** A form of a model whose constants are folded. */
 function formOf(model: Model, arithmetic: Arithmetic, engine: Engine): Form {
-  const folded = foldAllConstants(model);
-  return { model: folded, arithmetic, store: new Store(undefined, allConstants(folded.graph), engine), plans: [] };
+  return { model, arithmetic, store: new Store(undefined, allConstants(model.graph), engine), plans: [] };
 }
 
 /** What a session owns. */
@@ -151,8 +151,9 @@ export class Session {
     checkModel(model);
     checkSupported(model);
     const inIntegers = integerForm(model);
-    const { engine, ready, end } = startThreads(threads, script);
-    const integers = formOf(inIntegers, arithmetic, engine);
+    const folded = foldAllConstants(inIntegers);
+    const { engine, ready, end } = startThreads(threads, script); // nothing fails from here on: workers would stay
+    const integers = formOf(folded, arithmetic, engine);
     const whole = inIntegers === model ? integers : undefined;
     const content = { model, integers, whole, end, isRunning: false };
     this.ready = ready;
@@ -202,7 +203,7 @@ export class Session {
 /** The form whose values can all be told. */
 function wholeOf(content: Content): Form {
   const { model, integers } = content;
-  content.whole ??= formOf(model, integers.arithmetic, integers.store.engine);
+  content.whole ??= formOf(foldAllConstants(model), integers.arithmetic, integers.store.engine);
   return content.whole;
 }
 

@@ -1,27 +1,14 @@
 // Ranges of activations, from samples: a simulated model's quantizers get their parameters.
 
 import { checkOptions, rangeError } from "../check.ts";
-import { FORMATS } from "../formats.ts";
-import { stringOf } from "../model/attributes.ts";
 import { checkModel } from "../model/check-model.ts";
 import type { Model, Node } from "../model/graph.ts";
-import { quantizableOf } from "../model/quantizable.ts";
-import { type Edit, rewrite } from "../passes/edit.ts";
 import type { Interval } from "../tensor/mse.ts";
-import type { Observer } from "../tensor/observe.ts";
-import { parametersOf, targetOf } from "../tensor/parameters.ts";
 import type { Range } from "../tensor/range.ts";
-import type { CodeFormat } from "../tensor/tensor.ts";
-import {
-  isQuantizer,
-  type JobOptions,
-  type Observations,
-  observeModel,
-  type Samples,
-  SCHEME,
-  waiting,
-} from "./observe-model.ts";
-import type { ActivationScheme } from "./scheme.ts";
+import { intervalOf, schemeOf, withIntervals } from "./intervals.ts";
+import { type Observations, observeModel, waiting } from "./observe-model.ts";
+import { type JobOptions, KeptSamples, type Samples } from "./samples.ts";
+import { searchRanges } from "./search-ranges.ts";
 
 /** Options of {@link calibrate}. */
 export interface CalibrateOptions extends JobOptions {
@@ -29,62 +16,10 @@ export interface CalibrateOptions extends JobOptions {
   readonly range?: Range | "auto";
 }
 
-/** How the activation of a quantizer that waits is quantized. */
-const schemeOf = (node: Node) => JSON.parse(stringOf(node, SCHEME, "")) as ActivationScheme;
-
-/** The interval of each activation, by its name. */
-export type Intervals = ReadonlyMap<string, Interval>;
-
-/** The interval that a range method finds for what was seen of an activation. */
-export function intervalOf(node: Node, observer: Observer, range: Range): Interval {
-  const { range: _, ...options } = schemeOf(node);
-  return observer.range({ ...options, range });
-}
-
-/** The model with the parameters that belong to intervals. */
-export function withIntervals(model: Model, intervals: Intervals): Model {
-  const activations = rewrite(model, (edit, node) => {
-    const interval = node.attributes.has(SCHEME) && intervals.get(node.outputs[0] as string);
-    if (!interval) return;
-    const { format, ...options } = schemeOf(node);
-    const { scale, zero } = parametersOf(interval, targetOf(FORMATS.get(format) as CodeFormat, options));
-    calibrateNode(edit, node, Float32Array.of(scale), Int32Array.of(zero), []);
-  });
-  return rewrite(activations, calibrateBias);
-}
-
-/** Gives a quantizer its parameters. */
-function calibrateNode(edit: Edit, node: Node, scale: Float32Array, zero: Int32Array, shape: readonly number[]): void {
-  const [x = ""] = node.inputs;
-  const [y = ""] = node.outputs;
-  const inputs = [x, edit.addConstant(`${y}_scale`, scale, shape), edit.addConstant(`${y}_zero`, zero, shape, "int32")];
-  const attributes = new Map(node.attributes);
-  attributes.delete(SCHEME);
-  edit.replace(node, { ...node, inputs, attributes });
-}
-
-/** The scales that a value was quantized with, moved since or not. */
-function scaleOf(edit: Edit, name: string): Float32Array | undefined {
-  let maker = edit.maker(name);
-  while (maker && quantizableOf(maker)?.kind === "moves") maker = edit.maker(maker.inputs[0] as string);
-  return maker && isQuantizer(maker) ? (edit.constant(maker.inputs[1])?.data as Float32Array | undefined) : undefined;
-}
-
-/** A bias has the scales of the sums that it is added to. */
-function calibrateBias(edit: Edit, node: Node): void {
-  const [y = ""] = node.outputs;
-  const [taker] = edit.takersOf(y);
-  if (!isQuantizer(node) || node.inputs[1] || node.attributes.has(SCHEME) || !taker) return;
-  const [x, weight] = taker.inputs.map((input) => scaleOf(edit, input));
-  if (!x || !weight) return;
-  const scale = weight.map((each) => Math.max(Math.fround(each * (x[0] as number)), 2 ** -149));
-  calibrateNode(edit, node, scale, new Int32Array(scale.length), node.attributes.has("axis") ? [scale.length] : []);
-}
-
 /**
  * Finds the ranges of a simulated model's activations.
  * @param samples feeds of the model; each may be a batch. Or what {@link observeModel} saw of them, merged from several of its calls
- * where the samples were shared out
+ * where the samples were shared out: then no range can be `"auto"`
  * @throws RangeError without samples; an Error that names the sample where one does not fit the model, or has it compute NaN
  */
 export async function calibrate(
@@ -94,15 +29,16 @@ export async function calibrate(
 ): Promise<Model> {
   const { range, ...job } = checkOptions(options, ["range", "signal", "onProgress"], "calibrate");
   checkModel(model);
-  const observations =
-    samples instanceof Map ? (samples as Observations) : await observeModel(model, samples as Samples, job);
+  const kept = samples instanceof KeptSamples ? samples : new KeptSamples(samples as Samples);
+  const observations = samples instanceof Map ? (samples as Observations) : await observeModel(model, kept, job);
   const intervals = new Map<string, Interval>();
+  const open: Node[] = [];
   for (const node of waiting(model)) {
-    const [name = ""] = node.outputs;
-    const observer = observations.get(name);
-    if (!observer) throw rangeError("samples", `observations of "${name}"`, [...observations.keys()]);
     const method = range ?? schemeOf(node).range ?? "auto";
-    intervals.set(name, intervalOf(node, observer, method === "auto" ? "minmax" : method));
+    if (method === "auto") open.push(node);
+    else intervals.set(node.outputs[0] as string, intervalOf(node, observations, method));
   }
-  return withIntervals(model, intervals);
+  if (open.length === 0) return withIntervals(model, intervals);
+  if (kept.count === 0) throw rangeError("range", `a method other than "auto", which needs samples`, "auto");
+  return withIntervals(model, await searchRanges(model, open, intervals, observations, kept, job));
 }

@@ -3,7 +3,7 @@
 
 import type { Model, Node } from "../model/graph.ts";
 import { operatorName } from "../model/ops/index.ts";
-import { type Quantizable, quantizableOf } from "../model/quantizable.ts";
+import { checkFloat, type Quantizable, quantizableOf } from "../model/quantizable.ts";
 import { Edit } from "../passes/edit.ts";
 import { type ChosenNode, chooserOf, type Scheme } from "./scheme.ts";
 
@@ -147,15 +147,29 @@ export interface FloatNode {
   readonly reason: string;
 }
 
+/** What becomes of a model's nodes. */
+export interface QuantizationPlan {
+  /** Those that compute with codes, or move them. */
+  readonly quantized: readonly Node[];
+  /** Those that compute with float32. */
+  readonly float: readonly FloatNode[];
+}
+
 /**
- * The nodes that compute with float32 in a simulated model, and why each does.
+ * The nodes that {@link simulate} quantizes, those that it does not, and why.
  * @throws as {@link simulate}
  */
-export function notQuantized(model: Model, scheme?: Scheme): FloatNode[] {
-  const { edit, nodes, decisions } = new Choice(model, scheme);
-  return nodes.flatMap((node) => {
-    const decision = decisions.get(node);
-    const format = edit.outline(node.outputs.find(Boolean) ?? "")?.format ?? "float32";
-    return decision?.kind === "float" && format === "float32" ? [{ node, reason: decision.reason }] : [];
-  });
+export function planQuantization(model: Model, scheme?: Scheme): QuantizationPlan {
+  checkFloat(model);
+  const choice = new Choice(model, scheme);
+  const quantized: Node[] = [];
+  const float: FloatNode[] = [];
+  for (const node of choice.nodes) {
+    const decision = choice.decisions.get(node) as Decision;
+    const format = choice.edit.outline(node.outputs.find(Boolean) ?? "")?.format ?? "float32";
+    if (decision.kind !== "float") {
+      if (decision.kind !== "moves" || choice.isQuantized(choice.rootOf(node, 0).root)) quantized.push(node);
+    } else if (format === "float32") float.push({ node, reason: decision.reason });
+  }
+  return { quantized, float };
 }

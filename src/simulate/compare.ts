@@ -4,7 +4,7 @@ import { checkOptions } from "../check.ts";
 import { constantOf, type Model } from "../model/graph.ts";
 import { Session } from "../runtime/session.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { eachSample, type JobOptions, type Samples } from "./observe-model.ts";
+import { eachSample, type JobOptions, type Samples } from "./samples.ts";
 
 /** How far values are from those that they stand for; of values that are finite in both models. */
 export interface Difference {
@@ -207,7 +207,9 @@ export async function compareModels(a: Model, b: Model, samples: Samples, option
       .filter((name) => runB.outputs.some((each) => each.name === name));
     const outputs = new Map(names.map((name) => [name, new Output()]));
     const layers = new Layers(a, b);
-    const count = await eachSample(samples, job, (feeds) => {
+    let count = 0;
+    await eachSample(samples, "compare", job, (feeds) => {
+      count++;
       const [fromA, fromB] = [runA.run(feeds), runB.run(feeds)];
       for (const [name, output] of outputs) output.add(fromA[name] as Tensor, fromB[name] as Tensor);
       layers.add(runA, runB, feeds);

@@ -16,6 +16,10 @@ export interface ConvertOptions {
   readonly form?: "qdq" | "qoperator";
 }
 
+export function checkForm(form: ConvertOptions["form"] = "qdq") {
+  return checkWord(form, ["qdq", "qoperator"], "form");
+}
+
 /** The version in which scales may be for an axis, and Clip has its bounds as inputs. */
 const OPSET = 13;
 
@@ -120,8 +124,7 @@ class Conversion {
  * @throws ModelError naming a quantizer that is not calibrated, or of a format that ONNX does not have
  */
 export function convert(model: Model, options?: ConvertOptions): Model {
-  const { form = "qdq" } = checkOptions(options, ["form"], "convert");
-  checkWord(form, ["qdq", "qoperator"], "form");
+  const form = checkForm(checkOptions(options, ["form"], "convert").form);
   const converted = raiseAsNeeded(new Conversion(raiseOpset(model, OPSET)).model);
   return form === "qdq" ? converted : fuseQuantizers(converted, { portable: true });
 }

@@ -54,6 +54,14 @@ interface Codes {
   readonly axis?: number | undefined;
 }
 
+/** The name that is wanted, or one like it that is not among the names; it is from now on. */
+function freshIn(names: Set<string>, wanted: string): string {
+  let name = wanted;
+  for (let i = 2; names.has(name); i++) name = `${wanted}_${i}`;
+  names.add(name);
+  return name;
+}
+
 /** What takes the place of a model's nodes and constants. */
 export class Draft {
   private readonly before: Model;
@@ -75,10 +83,7 @@ export class Draft {
 
   /** A name that no value has yet. */
   freshName(wanted: string): string {
-    let name = wanted;
-    for (let i = 2; this.names.has(name); i++) name = `${wanted}_${i}`;
-    this.names.add(name);
-    return name;
+    return freshIn(this.names, wanted);
   }
 
   /** Adds a constant; returns its name. */
@@ -158,7 +163,10 @@ export class Draft {
   /** The model as it is now. */
   model(): Model {
     const { graph, ir } = this.before;
-    const { nodes, constants, opsets } = this;
+    const { constants, opsets } = this;
+    const names = new Set<string>();
+    // onnxruntime refuses two nodes of one name
+    const nodes = this.nodes.map((node) => ({ ...node, name: node.name && freshIn(names, node.name) }));
     const made = withGraph(this.before, { nodes, constants, inputs: feedsOf(graph) });
     return withoutUnused({ ...made, opsets, ir: Math.max(ir, IR_OF_CONSTANTS) });
   }

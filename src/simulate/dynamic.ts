@@ -15,7 +15,8 @@ const FORMATS = ["int8", "uint8"] as const;
 /** How sums of codes are written. */
 interface Sums {
   readonly op: string;
-  readonly weight: QTensor;
+  /** Quantizes the weight. */
+  weight(): QTensor;
   /** Extents behind those of the channels. */
   readonly behind: readonly number[];
   readonly bias: string | undefined;
@@ -46,14 +47,19 @@ function sumsOf(draft: Draft, graph: Graph, node: Node, weight: Weight): Sums | 
   const { shape } = weight.constant;
   const bias = node.inputs[2] || undefined;
   if (isProduct(node, weight.constant)) {
-    return { op: "MatMulInteger", weight: productWeight(node, weight), behind: [], bias };
+    return { op: "MatMulInteger", weight: () => productWeight(node, weight), behind: [], bias };
   }
   const isImage = node.op === "Conv" && (shape.length === 3 || shape.length === 4);
   const offsets = constantOf(graph, bias ?? "");
   if (!isImage || (bias && !offsets)) return undefined;
   const behind = shape.slice(2).map(() => 1);
   const column = { ...(offsets as Constant), shape: [shape[0] as number, ...behind] };
-  return { op: "ConvInteger", weight: imageWeight(weight), behind, bias: bias && draft.add(`${bias}_column`, column) };
+  return {
+    op: "ConvInteger",
+    weight: () => imageWeight(weight),
+    behind,
+    bias: bias && draft.add(`${bias}_column`, column),
+  };
 }
 
 /** The zeros of weights as an input that is left out where they are 0. */
@@ -64,12 +70,15 @@ function zerosOf(draft: Draft, base: string, { format, zero }: QTensor): string[
   return [draft.add(`${base}_zero_point`, codesConstant(format as "int8", shape, numbers))];
 }
 
-/** Adds a weight: the names of its codes, its scales and its zeros. */
-function addWeight(draft: Draft, base: string, { weight, behind }: Sums): string[] {
-  const { format, shape, data, axis, scale } = weight;
-  const codes = draft.add(`${base}_quantized`, { format: format as "int8", shape, data });
-  const scales = draft.addFloats(`${base}_scale`, axis === undefined ? [] : [scale.length, ...behind], scale);
-  return [codes, scales, ...zerosOf(draft, base, weight)];
+/** The names of a weight's codes, its scales and its zeros. */
+function namesOf(draft: Draft, node: Node, { name, scheme }: Weight, { op, weight, behind }: Sums): readonly string[] {
+  return draft.once(JSON.stringify([op, name, scheme, isTurned(node)]), () => {
+    const quantized = weight();
+    const { format, shape, data, axis, scale } = quantized;
+    const codes = draft.add(`${name}_quantized`, { format: format as "int8", shape, data });
+    const scales = draft.addFloats(`${name}_scale`, axis === undefined ? [] : [scale.length, ...behind], scale);
+    return [codes, scales, ...zerosOf(draft, name, quantized)];
+  });
 }
 
 /** Writes a node with codes made of its activations as they come; whether it can be. */
@@ -82,7 +91,7 @@ export function writeDynamic(draft: Draft, graph: Graph, node: Node, weight: Wei
   const kinds = ["quantized", "scale", "zero_point"].map((kind) => `${source}_${kind}`);
   const dynamic = draft.once(`dynamic ${source}`, () => draft.putAll("DynamicQuantizeLinear", [source], kinds));
   const [x, scale, zero] = dynamic as [string, string, string];
-  const [w = "", scales = "", ...zeros] = addWeight(draft, weight.name, sums);
+  const [w = "", scales = "", ...zeros] = namesOf(draft, node, weight, sums);
   const [y = ""] = node.outputs;
   const integers = draft.freshName(`${y}_${op}_Output`);
   const attributes = op === "ConvInteger" ? node.attributes : new Map();

@@ -1,30 +1,13 @@
 // What a simulated model's values are on samples: streamed through the model in float, an observer a quantizer.
 
-import { inSample, modelError, rangeError, typeError } from "../check.ts";
+import { modelError } from "../check.ts";
 import type { Model, Node } from "../model/graph.ts";
 import { OWN } from "../model/ops/quantizer.ts";
 import { rewrite } from "../passes/edit.ts";
 import { fuseActivations } from "../passes/fuse-activations.ts";
-import type { Feeds } from "../runtime/feeds.ts";
 import { Session } from "../runtime/session.ts";
 import { type Observer, observe } from "../tensor/observe.ts";
-
-/** Inputs of a model, a sample (or a batch of them) at a time; an array, a generator, an async one. */
-export type Samples = Iterable<Feeds> | AsyncIterable<Feeds>;
-
-/** How far a long job is. */
-export interface Progress {
-  readonly stage: "observe" | "search";
-  readonly done: number;
-  /** Where it is known. */
-  readonly total?: number;
-}
-
-/** Options of a long job. */
-export interface JobOptions {
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: Progress) => void;
-}
+import { eachSample, type JobOptions, type Samples } from "./samples.ts";
 
 /** What was seen of each value that is to be quantized, by its name. Observers of the same name merge. */
 export type Observations = ReadonlyMap<string, Observer>;
@@ -44,38 +27,6 @@ export function withoutQuantizers(model: Model): Model {
   return rewrite(model, (edit, node) => {
     if (isQuantizer(node)) edit.bypass(node, node.inputs[0] as string);
   });
-}
-
-/** Milliseconds after which other work of the thread gets its turn. */
-const TURN = 50;
-
-/** Walks samples one by one; others have their turn between them. */
-export async function eachSample(
-  samples: Samples,
-  { signal, onProgress }: JobOptions,
-  work: (feeds: Feeds, index: number) => void,
-): Promise<number> {
-  if (!(Symbol.iterator in Object(samples)) && !(Symbol.asyncIterator in Object(samples))) {
-    throw typeError("samples", "an array or another iterable of feeds", samples);
-  }
-  const total = Array.isArray(samples) ? { total: samples.length } : {};
-  let [index, turn] = [0, performance.now()];
-  for await (const feeds of samples) {
-    signal?.throwIfAborted();
-    try {
-      work(feeds, index);
-    } catch (error) {
-      throw inSample(index, error as Error);
-    }
-    index++;
-    onProgress?.({ stage: "observe", done: index, ...total });
-    if (performance.now() - turn < TURN) continue;
-    await new Promise((resolve) => setTimeout(resolve));
-    turn = performance.now();
-  }
-  signal?.throwIfAborted();
-  if (index === 0) throw rangeError("samples", "at least one sample", samples);
-  return index;
 }
 
 /**
@@ -98,7 +49,7 @@ export async function observeModel(model: Model, samples: Samples, options: JobO
   }
   const session = new Session(fuseActivations(withoutQuantizers(model)));
   try {
-    await eachSample(samples, options, (feeds) => {
+    await eachSample(samples, "observe", options, (feeds) => {
       session.run(feeds, {
         observe(name, { data }) {
           for (const observer of observed.get(name) ?? []) {

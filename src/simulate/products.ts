@@ -67,29 +67,43 @@ function unsigned({ format, data, zero }: QTensor, n: number, bits: 4 | 8): [cod
   return [codes, packCodes(padded(zeros, n, blocks + (blocks % 2)), bits)];
 }
 
-/** Writes a product with a scale for each block of weights along k. */
-export function writeBlocks(draft: Draft, node: Node, { name, constant, scheme }: Weight): void {
-  const { block = 0 } = scheme;
-  checkWord(`${block}`, BLOCKS, "weights.block");
-  const format = checkWord(scheme.format as "int4", FORMATS, "weights.format");
-  const bits = format.endsWith("4") ? 4 : 8;
-  const { shape, data } = isTurned(node) ? constant : turned(constant);
-  const [n, k] = shape as readonly [number, number];
+/** How the weight of a product is cut into blocks. */
+interface Cut {
+  readonly n: number;
+  readonly k: number;
+  readonly block: number;
+  readonly bits: 4 | 8;
+}
+
+/** The names of a weight's codes, its scales and its zeros. */
+function namesOf(draft: Draft, node: Node, { name, constant, scheme }: Weight, { n, k, block, bits }: Cut) {
+  const { data } = isTurned(node) ? constant : turned(constant);
   const blocks = Math.ceil(k / block);
   const rows = { ...constant, shape: [n, blocks * block], data: padded(data as Float32Array, n, blocks * block) };
   const quantized = quantizeConstant(name, rows, { ...codesOf(scheme), block });
   const [codes, zeros] = unsigned(quantized, n, bits);
-  const constants = [
+  return [
     draft.add(`${name}_Q${bits}`, { format: "uint8", shape: [n, blocks, (block * bits) / 8], data: codes }),
     draft.addFloats(`${name}_scales`, [n * blocks], quantized.scale),
     ...(zeros ? [draft.add(`${name}_zero_points`, { format: "uint8", shape: [zeros.length], data: zeros })] : []),
   ];
-  const numbers = { K: k, N: n, bits, block_size: block };
-  const attributes = Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, BigInt(value)]));
+}
+
+/** Writes a product with a scale for each block of weights along k. */
+export function writeBlocks(draft: Draft, node: Node, weight: Weight): void {
+  const { block = 0, format } = weight.scheme;
+  checkWord(`${block}`, BLOCKS, "weights.block");
+  const bits = checkWord(format as "int4", FORMATS, "weights.format").endsWith("4") ? 4 : 8;
+  const { shape } = weight.constant;
+  const [k, n] = (isTurned(node) ? [shape[1], shape[0]] : shape) as [number, number];
+  const key = JSON.stringify(["blocks", weight.name, weight.scheme, isTurned(node)]);
+  const names = draft.once(key, () => namesOf(draft, node, weight, { n, k, block, bits }));
+  const numbers = Object.entries({ K: k, N: n, bits, block_size: block });
+  const attributes = Object.fromEntries(numbers.map(([name, value]) => [name, BigInt(value)]));
   const [x = "", , bias] = node.inputs;
   const [y = ""] = node.outputs;
   const product = bias ? draft.freshName(`${y}_MatMulNBits_Output`) : y;
   draft.useDomain("com.microsoft");
-  draft.keep(makeNode("MatMulNBits", [x, ...constants], [product], attributes, "com.microsoft"));
+  draft.keep(makeNode("MatMulNBits", [x, ...names], [product], attributes, "com.microsoft"));
   if (bias) draft.keep(makeNode("Add", [product, bias], [y]));
 }

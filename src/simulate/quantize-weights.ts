@@ -7,14 +7,16 @@ import { intOf } from "../model/attributes.ts";
 import { typeOfFormat } from "../model/data-types.ts";
 import { foldConstants } from "../model/fold-constants.ts";
 import { type Constant, constantOf, inOrder, type Model, makeNode, type Node, takenBy } from "../model/graph.ts";
-import { checkFloat, quantizableOf } from "../model/quantizable.ts";
+import { checkFloat, type Quantizable, quantizableOf } from "../model/quantizable.ts";
 import { encode } from "../tensor/codec.ts";
 import { Draft, numbersOf, quantizeConstant } from "./draft.ts";
 import { writeDynamic } from "./dynamic.ts";
 import { codesOf, isProduct, type Weight, writeBlocks } from "./products.ts";
-import { type ChosenNode, chooserOf, type Scheme } from "./scheme.ts";
+import { type ChosenNode, chooserOf, type Scheme, type WeightScheme } from "./scheme.ts";
 
 const FLOAT32 = BigInt(typeOfFormat("float32") as number);
+
+const RECURRENT = ["GRU", "LSTM", "RNN"];
 
 /** Constants of fewer values are no weights, or not worth it. */
 const LEAST = 1024;
@@ -25,11 +27,21 @@ function isHalf(format: unknown): boolean {
   return row?.kind === "float" && row.bits > 8;
 }
 
+/** Whether a scheme is for weights alone, or for activations as they come: no range of an activation has to be known. */
+export function needsNoData({ weights = "int8", activations = "uint8" }: Scheme): boolean {
+  const { format, block }: WeightScheme = typeof weights === "string" ? { format: weights } : weights;
+  const other = typeof activations === "string" ? activations : activations.format;
+  const isFloat = format !== "float32" && FORMATS.get(format)?.kind === "float";
+  return isFloat || block !== undefined || other === "dynamic" || other === "float32";
+}
+
 /** A float32 constant of the model. */
 function floats(model: Model, name: string | undefined): Constant | undefined {
   const constant = constantOf(model.graph, name ?? "");
   return constant?.format === "float32" ? constant : undefined;
 }
+
+type Channels = Quantizable["channels"];
 
 /** A model whose weights are being quantized. */
 class Weights {
@@ -85,37 +97,50 @@ class Weights {
 
   private write(node: Node): void {
     const format = this.formatFor(node);
-    const isDone = format && !isHalf(format) && (this.writeTable(node) || this.writeLinear(node));
+    const isDone =
+      format && !isHalf(format) && (this.writeTable(node) || this.writeLinear(node) || this.writeRecurrent(node));
     if (!isDone) this.draft.keep(node);
   }
 
   /** A node's constant weight; undefined where it has none. */
-  private weightOf(node: Node): Weight | undefined {
+  private weightOf(node: Node, index: number, channels: Channels): Weight | undefined {
     const { weights } = this.chosen.get(node) as ChosenNode;
-    const row = quantizableOf(node);
-    const [, name = ""] = node.inputs;
-    const constant = row?.kind === "linear" ? floats(this.model, name) : undefined;
+    const name = node.inputs[index] ?? "";
+    const constant = floats(this.model, name);
     if (!constant || !weights) return undefined;
     const { scheme } = weights;
-    const axis = scheme.perChannel === false ? undefined : row?.channels?.(node, constant.shape.length);
+    const axis = scheme.perChannel === false ? undefined : channels?.(node, constant.shape.length);
     return { name, constant, scheme, axis };
   }
 
   private writeLinear(node: Node): boolean {
-    const weight = this.weightOf(node);
+    const row = quantizableOf(node);
+    const weight = row?.kind === "linear" ? this.weightOf(node, 1, row.channels) : undefined;
     if (!weight) return false;
-    const { name, constant, scheme, axis } = weight;
-    if (scheme.block !== undefined && isProduct(node, constant)) {
+    if (weight.scheme.block !== undefined && isProduct(node, weight.constant)) {
       writeBlocks(this.draft, node, weight);
       return true;
     }
     if (this.isDynamic(node) && writeDynamic(this.draft, this.model.graph, node, weight)) return true;
-    const place = axis === undefined ? {} : { axis };
-    const [w] = this.draft.once(`weight ${JSON.stringify([name, axis, scheme])}`, () => [
-      this.draft.dequantized(name, quantizeConstant(name, constant, { ...codesOf(scheme), ...place })),
-    ]);
-    this.draft.keep({ ...node, inputs: node.inputs.map((input, i) => (i === 1 ? w : input)) });
+    this.draft.keep({ ...node, inputs: node.inputs.map((name, i) => (i === 1 ? this.dequantized(weight) : name)) });
     return true;
+  }
+
+  /** Codes of the weights of gates, which are one an index of axis 1. */
+  private writeRecurrent(node: Node): boolean {
+    if (node.domain !== "" || !RECURRENT.includes(node.op)) return false;
+    const inputs = node.inputs.map((name, i) => {
+      const weight = i === 1 || i === 2 ? this.weightOf(node, i, () => 1) : undefined;
+      return weight ? this.dequantized(weight) : name;
+    });
+    this.draft.keep({ ...node, inputs });
+    return true;
+  }
+
+  private dequantized({ name, constant, scheme, axis }: Weight): string {
+    const options = { ...codesOf(scheme), ...(axis !== undefined && { axis }) };
+    const key = `weight ${JSON.stringify([name, options])}`;
+    return this.draft.once(key, () => [this.draft.dequantized(name, quantizeConstant(name, constant, options))])[0];
   }
 
   private isDynamic({ name, op }: Node): boolean {

@@ -79,12 +79,12 @@ const PANEL = 8;
 /** Rows a thread, below which threads share columns. */
 const FEW_ROWS = 4 * TILE_ROWS;
 
-/** Outputs that the depthwise kernel sums at a time. */
-const NEIGHBOURS = 4;
+/** Lines of a depthwise convolution a thread, below which threads share columns. */
+const FEW_LINES = 3;
 
-/** Multiplications that are worth another thread's while: some microseconds of them. */
-const WORTH = 1 << 18;
-const WORTH_DEPTHWISE = 1 << 15;
+/** Multiplications that are worth another thread's while: ten microseconds of them. */
+const WORTH = 1 << 19;
+const WORTH_DEPTHWISE = 1 << 17;
 
 const { ceil, floor, max, min } = Math;
 
@@ -242,8 +242,8 @@ function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, c
   const perGroup = columns / groups;
   const threads = threadsOf(engine);
   const byRows = threads === 1 || count >= threads * FEW_ROWS;
-  const rowGrain = ceil(WORTH / (length * perGroup) / TILE_ROWS) * TILE_ROWS;
-  const panelGrain = ceil(WORTH / (length * count * PANEL));
+  const rows = { end: count, unit: isBytes ? 6 : 4, least: WORTH / (length * perGroup) };
+  const panels = { end: ceil(perGroup / PANEL), unit: 1, least: WORTH / (length * count * PANEL) };
   const parts = Array.from({ length: groups }, (_, g) => {
     const first = g * perGroup;
     const channel = (g * geometry.channels) / groups;
@@ -262,9 +262,9 @@ function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, c
   const jobs = keepJobs(engine, take, sizes, (at, source, output, scratch) => {
     const patches = parts.flatMap((part) => [source + part.offset, ...part.patches]);
     const sums = [+widened, wide ? wideSteps(product) : 0, block];
-    const rows = [output, columns * resultBytes(product.output)];
+    const target = [output, columns * resultBytes(product.output)];
     const each = parts.flatMap(({ first, operands }, g) =>
-      scratch.flatMap((own) => [at + g * PATCHES_BYTES, ...operands, ...sums, ...own, ...rows, first]),
+      scratch.flatMap((own) => [at + g * PATCHES_BYTES, ...operands, ...sums, ...own, ...target, first]),
     );
     return [...patches, ...each];
   });
@@ -272,8 +272,8 @@ function panels(product: Product, plan: Plan & { packing: "bytes" | "words" }, c
     const at = jobs(source, output) + groups * PATCHES_BYTES;
     for (let g = 0; g < groups; g++) {
       const job = [at + g * threads * JOB_BYTES, 0, 0, JOB_BYTES] as const;
-      if (byRows) split(engine, "multiply_rows", [job, FROM, TILL], count, rowGrain);
-      else split(engine, "multiply_columns", [job, [count], FROM, TILL], ceil(perGroup / PANEL), panelGrain);
+      if (byRows) split(engine, "multiply_rows", [job, FROM, TILL], rows);
+      else split(engine, "multiply_columns", [job, [count], FROM, TILL], panels);
     }
   };
 }
@@ -330,11 +330,17 @@ function depthwise(
     });
     return [source, ...patches, ...each];
   });
-  const grain = ceil(WORTH_DEPTHWISE / (length * columns) / NEIGHBOURS) * NEIGHBOURS;
+  const [lines, across] = product.geometry.output;
+  const threads = threadsOf(engine);
+  const byLines = threads === 1 || product.geometry.images * lines >= threads * FEW_LINES;
+  const rows = { end: count, unit: across, least: WORTH_DEPTHWISE / (length * columns) };
+  const sixteens = { end: ceil(columns / COLUMNS), unit: 1, least: WORTH_DEPTHWISE / (length * count * COLUMNS) };
   return (source, to) => {
     const from = mask ? arena.reserve(bytes + SLACK) : source;
-    if (mask) split(engine, "flip_u8_u8", [[source, 1], [from, 1], COUNT, [mask]], bytes, WORTH);
+    if (mask)
+      split(engine, "flip_u8_u8", [[source, 1], [from, 1], COUNT, [mask]], { end: bytes, unit: 64, least: WORTH });
     const job = [jobs(from, to) + PATCHES_BYTES, 0, 0, DEPTHWISE_BYTES] as const;
-    split(engine, "depthwise_rows", [job, FROM, TILL], count, grain);
+    if (byLines) split(engine, "depthwise_rows", [job, FROM, TILL], rows);
+    else split(engine, "depthwise_columns", [job, [count], FROM, TILL], sixteens);
   };
 }

@@ -2,7 +2,7 @@
 
 import { startWorker } from "../host.ts";
 import { type Engine, engine, startShared } from "./kernels.ts";
-import { dismiss, type Start, type Team, WORD_BYTES } from "./threads.ts";
+import { dismiss, type Start, type Team, wordBytes } from "./threads.ts";
 
 /** An engine with threads of its own. */
 export interface Threaded {
@@ -30,10 +30,11 @@ export function startThreads(threads: number, url?: string): Threaded {
   const started = threads > 1 ? shared() : undefined;
   if (!started) return alone();
   const { heap, arena, kernels } = started.engine;
-  const at = heap.take(WORD_BYTES);
-  arena.view(Uint8Array, at, WORD_BYTES).fill(0);
+  const bytes = wordBytes(threads);
+  const at = heap.take(bytes);
+  const words = arena.view(Int32Array, at, bytes / 4).fill(0);
   const names = Object.keys(kernels).filter((name) => typeof kernels[name as keyof typeof kernels] === "function");
-  const team: Team = { threads, words: arena.view(Int32Array, at, WORD_BYTES / 4), names };
+  const team: Team = { threads, words, names };
   const workers = Array.from({ length: threads - 1 }, (_, i) => {
     const start: Start = { module: started.module, memory: heap.memory, at, thread: i + 1, names };
     return startWorker(start, url);

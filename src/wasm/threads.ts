@@ -1,5 +1,5 @@
 // Kernels over a range that threads share: words in the shared memory tell what is to be done. Whoever is awake takes stretches of the
-// range until none are left; the thread that runs a model takes them too, and waits for nobody to begin.
+// range until none are left, its own share first; the thread that runs a model takes them too, and waits for nobody to begin.
 
 import { threadError } from "../check.ts";
 import type { Engine, Kernels } from "./kernels.ts";
@@ -34,20 +34,27 @@ const ASLEEP = 16;
 const READY = 17;
 const INSIDE = 18;
 
-/** Where the next stretch begins, the end of the range, how long a stretch is, what the kernels gave, whether one failed. */
-const NEXT = 32;
-const END = 33;
-const LENGTH = 34;
-const RESULT = 35;
-const FAILED = 36;
+/** What the kernels gave, whether one failed. */
+const RESULT = 32;
+const FAILED = 33;
 
-/** The kernel, how many parameters it has, and their four numbers each. */
-const KERNEL = 48;
-const ARITY = 49;
-const PARAMETERS = 50;
+/** The end of the range, how much of it is a thread's, how long a stretch is, how many threads there are. */
+const END = 48;
+const SHARE = 49;
+const LENGTH = 50;
+const THREADS = 51;
 
-/** Bytes of the words: no kernel has more than 16 parameters. */
-export const WORD_BYTES = (PARAMETERS + 4 * 16) * 4;
+/** The kernel, how many parameters it has, and their four numbers each: no kernel has more than 16. */
+const KERNEL = 52;
+const ARITY = 53;
+const PARAMETERS = 64;
+
+/** Where the next stretch of each thread's share begins: words of lines of their own. */
+const NEXT = 128;
+const LINE = 16;
+
+/** Bytes of the words. */
+export const wordBytes = (threads: number) => (NEXT + LINE * threads) * 4;
 
 /** Milliseconds that a thread looks for work before it sleeps: longer than what one thread does alone between two layers. */
 const PATIENCE = 1;
@@ -57,14 +64,15 @@ const STRETCHES = 8;
 
 const word = (words: Int32Array, at: number) => words[at] as number;
 
-/** Takes stretches until none are left. */
-function take(words: Int32Array, kernel: Kernel, thread: number): void {
-  const [end, length, arity] = [word(words, END), word(words, LENGTH), word(words, ARITY)];
+/** Takes stretches of a thread's share until none are left. */
+function takeShare(words: Int32Array, kernel: Kernel, thread: number, owner: number): void {
+  const [length, arity, share] = [word(words, LENGTH), word(words, ARITY), word(words, SHARE)];
+  const till = Math.min((owner + 1) * share, word(words, END));
   const values = new Array<number>(arity);
   for (;;) {
-    const from = Atomics.add(words, NEXT, length);
-    if (from >= end) return;
-    const count = Math.min(length, end - from);
+    const from = Atomics.add(words, NEXT + LINE * owner, length);
+    if (from >= till) return;
+    const count = Math.min(length, till - from);
     for (let i = 0; i < arity; i++) {
       const at = PARAMETERS + 4 * i;
       const gain = word(words, at + 1) * from + word(words, at + 2) * count + word(words, at + 3) * thread;
@@ -73,6 +81,12 @@ function take(words: Int32Array, kernel: Kernel, thread: number): void {
     const result = Number(kernel(...values) ?? 0);
     if (result !== 0) Atomics.or(words, RESULT, result);
   }
+}
+
+/** Takes the own share, whose data the last kernel left in this core's cache, then what others have not come to. */
+function take(words: Int32Array, kernel: Kernel, thread: number): void {
+  const threads = word(words, THREADS);
+  for (let i = 0; i < threads; i++) takeShare(words, kernel, thread, (thread + i) % threads);
 }
 
 /** Waits for a turn other than one that is done. */
@@ -117,7 +131,7 @@ function join(words: Int32Array, turn: number, kernels: readonly Kernel[], threa
 export function work({ module, memory, at, thread, names }: Start, begun: () => void): void {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory } });
   const kernels = names.map((name) => exports[name] as Kernel);
-  const words = new Int32Array(memory.buffer, at, WORD_BYTES / 4);
+  const words = new Int32Array(memory.buffer, at);
   Atomics.add(words, READY, 1);
   begun();
   for (let turn = nextTurn(words, 0); turn !== OVER; turn = nextTurn(words, turn)) join(words, turn, kernels, thread);
@@ -135,15 +149,24 @@ export function dismiss(team: Team): void {
 }
 
 /** Writes what is to be done. */
-function assign({ words, names }: Team, name: string, parameters: readonly Parameter[], end: number, length: number) {
+function assign(
+  { words, threads, names }: Team,
+  name: string,
+  parameters: readonly Parameter[],
+  { end, unit, least }: Range,
+): void {
+  const share = Math.ceil(end / (threads * unit)) * unit;
+  words[RESULT] = words[FAILED] = 0;
   words[END] = end;
-  words[LENGTH] = length;
-  words[NEXT] = words[RESULT] = words[FAILED] = 0;
+  words[SHARE] = share;
+  words[LENGTH] = Math.ceil(Math.max(share / STRETCHES, least) / unit) * unit;
+  words[THREADS] = threads;
   words[KERNEL] = names.indexOf(name);
   words[ARITY] = parameters.length;
   parameters.forEach((parameter, i) => {
     for (let k = 0; k < 4; k++) words[PARAMETERS + 4 * i + k] = parameter[k] ?? 0;
   });
+  for (let i = 0; i < threads; i++) words[NEXT + LINE * i] = i * share;
 }
 
 /** How many threads may work on a range: what each needs of its own is needed so many times. */
@@ -151,25 +174,32 @@ export function threadsOf({ team }: Engine): number {
   return team?.threads ?? 1;
 }
 
+/** What threads share: 0..end - 1. */
+export interface Range {
+  readonly end: number;
+  /** Stretches are multiples of it. */
+  readonly unit: number;
+  /** Less is not worth a thread's while. */
+  readonly least: number;
+}
+
 /**
- * Runs a kernel over 0..end - 1, of which any split gives the same bytes, on all threads that are there.
- * @param grain stretches are multiples of it: no less is worth a thread's while
- * @returns what the kernel gives; of several threads, all bits of it
+ * Runs a kernel over a range, of which any split gives the same bytes, on all threads that are there.
+ * @returns what the kernel gives; of several stretches, all bits of it
  */
 export function split(
   { kernels, team }: Engine,
   name: keyof Kernels & string,
   parameters: readonly Parameter[],
-  end: number,
-  grain: number,
+  range: Range,
 ): number {
   const kernel = kernels[name] as unknown as Kernel;
-  if (!team || end <= grain || end > TURNS || Atomics.load(team.words, READY) === 0) {
+  const { end, least } = range;
+  if (!team || end <= least || end > TURNS || Atomics.load(team.words, READY) === 0) {
     return Number(kernel(...parameters.map(([base, , inside = 0]) => base + inside * end)) ?? 0);
   }
-  const { words, threads } = team;
-  const length = Math.ceil(end / (threads * STRETCHES * grain)) * grain;
-  assign(team, name, parameters, end, length);
+  const { words } = team;
+  assign(team, name, parameters, range);
   const turn = (word(words, TURN) + 1) & TURNS;
   turnTo(team, turn);
   try {

@@ -59,6 +59,24 @@ test("a batch through a network of one image, with two outputs", { skip }, () =>
   checkFile("faces/boxes.npy", [2, 4420, 4], floatsOf("ultraface_slim/golden_float_boxes.f32", 2 * 4420 * 4));
 });
 
+test("quantize and compare: ResNet8 becomes a third of itself and says the same of images", { skip }, () => {
+  const model = join(MODELS, "resnet8_cifar10/resnet8_bn.onnx");
+  const data = planes("resnet8_cifar10/cifarjpg_x.u8", 400, 32, 32);
+  const file = (name: string, from: number, till: number) =>
+    writeArray(name, { format: "uint8", shape: [till - from, 3, 32, 32], data: data.slice(from * 3072, till * 3072) });
+  file("calibration.npy", 0, 100);
+  file("evaluation.npy", 100, 400);
+  const { code, out, error } = octavo("quantize", model, "-o", "resnet8.onnx", "--data", "calibration.npy", "--json");
+  assert.deepEqual([code, error], [0, ""]);
+  const { bytes, float, samples } = JSON.parse(out);
+  assert.deepEqual([samples, float.map(({ operator }: { operator: string }) => operator)], [100, ["Softmax"]]);
+  assert.ok(bytes.after < 0.34 * bytes.before, `${bytes.before} to ${bytes.after}`);
+  const compared = octavo("compare", model, "resnet8.onnx", "--data", "evaluation.npy", "--json");
+  const { outputs, layers } = JSON.parse(compared.out);
+  assert.ok(outputs[0].agreed >= 288 && outputs[0].rows === 300, JSON.stringify(outputs));
+  assert.ok(layers.length > 15 && layers.every(({ sqnr }: { sqnr: number | null }) => sqnr === null || sqnr > 15));
+});
+
 test("inspect: what is known of ResNet8 and DS-CNN from elsewhere", { skip }, () => {
   const resnet = JSON.parse(octavo("inspect", join(MODELS, "resnet8_cifar10/resnet8_bn.onnx"), "--json").out);
   assert.deepEqual([resnet.parameters, resnet.macs], [78_666, 12_501_632]);

@@ -171,9 +171,9 @@ const EXPECTED = 'a file for each input: "x" float32 [N, 3]';
 
 /** Bad command lines (2), models and data (1): the arguments, and what stderr says in its first line. */
 const REFUSED: readonly [code: number, args: string[], message: string][] = [
-  [2, [], 'octavo: COMMAND expected inspect or run, got ""'],
-  [2, ["rum", "relu.onnx"], 'octavo: COMMAND expected inspect or run, got "rum"'],
-  [2, ["--json"], 'octavo: COMMAND expected inspect or run, got "--json"'],
+  [2, [], 'octavo: COMMAND expected quantize or inspect or run or compare, got ""'],
+  [2, ["rum", "relu.onnx"], 'octavo: COMMAND expected quantize or inspect or run or compare, got "rum"'],
+  [2, ["--json"], 'octavo: COMMAND expected quantize or inspect or run or compare, got "--json"'],
   [2, ["run"], "octavo run: MODEL expected one model, got []"],
   [2, ["run", "a", "b"], 'octavo run: MODEL expected one model, got ["a", "b"]'],
   [2, ["run", "relu.onnx", "--dta", "x.npy"], "octavo run: Unknown option '--dta'"],

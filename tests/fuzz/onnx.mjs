@@ -1,5 +1,5 @@
 // ONNX files that octavo writes, in onnxruntime: what was read and written computes what it did, raised to higher opsets as
-// well, and onnxruntime warns of nothing that it does not warn of in the file as it was.
+// well, quantized it computes what octavo does, and onnxruntime warns of nothing that it does not warn of in the file as it was.
 //   node --import tsx tests/fuzz/onnx.mjs check     says what is wrong; the last line is `N passed, N failed`
 //   node --import tsx tests/fuzz/onnx.mjs load      only loads the files as they were: what is on standard error is their own
 
@@ -15,6 +15,7 @@ import { ARCHITECTURES, feedsOf } from "../architectures.mjs";
 import { archive, tensorFile } from "../conformance/archive.ts";
 import { classFaults } from "./classes.mjs";
 import { FORMS } from "./forms.mjs";
+import { quantizedModels } from "./written.mjs";
 
 // where a newer Node has an array of float16, onnxruntime's tensors are made of it, and its binding cannot read them
 delete globalThis.Float16Array;
@@ -159,10 +160,12 @@ async function checkAll() {
       else passed++;
     }
   }
-  for await (const { faults } of architectures()) {
-    for (const fault of faults) console.log(fault);
-    if (faults.length > 0) failed++;
-    else passed++;
+  for (const models of [architectures(), quantizedModels()]) {
+    for await (const { faults } of models) {
+      for (const fault of faults) console.log(fault);
+      if (faults.length > 0) failed++;
+      else passed++;
+    }
   }
   const { faults, told } = await classFaults();
   for (const sentence of told) console.log(`told: ${sentence}`);

@@ -42,6 +42,7 @@ function node(major) {
     name: `node${major}`,
     binary: ours ?? installed(`node${major}`, "bin", "node"),
     missing: INSTALL,
+    threads: true,
     run: (binary) => runCommand([binary]),
   };
 }
@@ -50,13 +51,22 @@ const DENO = {
   name: "deno",
   binary: installed("deno", "deno"),
   missing: INSTALL,
-  run: (binary) => runCommand([binary, "run", "--no-prompt", "--no-config", "--no-lock"]),
+  run: (binary, ...flags) => runCommand([binary, "run", "--no-prompt", "--no-config", "--no-lock", ...flags]),
+};
+
+/** With leave to read the script of the workers. */
+const DENO_READING = {
+  ...DENO,
+  name: "deno-reading",
+  threads: true,
+  run: (binary) => DENO.run(binary, `--allow-read=${join(import.meta.dirname, "..", "..", "build")}`),
 };
 
 const BUN = {
   name: "bun",
   binary: installed("bun", "bin", "bun"),
   missing: INSTALL,
+  threads: true,
   run: (binary) => runCommand([binary, "run"]),
 };
 
@@ -64,6 +74,7 @@ const BUN = {
 
 const CHROMIUM = {
   name: "chromium",
+  threads: true,
   binary: onSystem("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"),
   missing: "Debian's package is chromium",
   command: (binary, home, url) => [binary, "--headless", `--user-data-dir=${home}`, ...CHROMIUM_FLAGS, url],
@@ -84,6 +95,7 @@ const CHROMIUM_FLAGS = [
 
 const FIREFOX = {
   name: "firefox",
+  threads: true,
   binary: onSystem("/usr/bin/firefox-esr", "/usr/bin/firefox"),
   missing: "Debian's package is firefox-esr",
   async command(binary, home, url) {
@@ -108,7 +120,7 @@ const FIREFOX_PREFERENCES = {
   "toolkit.telemetry.enabled": false,
 };
 
-/** WebKitGTK's own small browser. It has no headless mode, and its pages do not know its version. */
+/** WebKitGTK's own small browser. It shares no memory, has no headless mode, and its pages do not know its version. */
 const WEBKIT = {
   name: "webkit",
   binary: onSystem("/usr/bin/xvfb-run") && miniBrowser(),
@@ -159,9 +171,10 @@ function versionOf({ version, environment }, binary) {
 }
 
 function pagesOf(browser) {
-  return ["module", "script"].map((kind) => ({
+  return ["module", "script", ...(browser.threads ? ["isolated"] : [])].map((kind) => ({
     ...browser,
     name: `${browser.name}-${kind}`,
+    threads: kind === "isolated",
     async run(binary) {
       const report = await runPage(browser, binary, `${kind}.html`);
       return browser.version ? { ...report, version: await versionOf(browser, binary) } : report;
@@ -169,5 +182,11 @@ function pagesOf(browser) {
   }));
 }
 
-/** Every host: its name, its binary (undefined where there is none), what is missing then, and how it runs the test. */
-export const HOSTS = [...[20, 22, 24, 26].map(node), DENO, BUN, ...[CHROMIUM, FIREFOX, WEBKIT].flatMap(pagesOf)];
+/** Every host: its name, its binary (undefined where there is none), what is missing then, whether threads share memory, and how it runs the test. */
+export const HOSTS = [
+  ...[20, 22, 24, 26].map(node),
+  DENO,
+  DENO_READING,
+  BUN,
+  ...[CHROMIUM, FIREFOX, WEBKIT].flatMap(pagesOf),
+];

@@ -203,6 +203,16 @@ const NODES = [
     [u8(2, 6, 9, 7), ...quantizer(0.02, 130), i8(6, 1, 3, 3), scalar(0.01), signed(0), ...quantizer(0.05, 100)],
     { group: 6n, clamp: [100n, 200n] },
   ],
+  [
+    "octavo:QLinearConvTranspose",
+    [u8(2, 6, 5, 4), ...quantizer(0.02, 130), i8(6, 3, 3, 2), scalar(0.01), signed(0), ...quantizer(0.05, 100)],
+    { strides: [2n, 3n], pads: [1n, 0n, 0n, 1n] },
+  ],
+  [
+    "octavo:Quantizer",
+    [f(3, 35), scalar(0.02), { format: "int32", shape: [], data: Int32Array.of(120) }],
+    { format: "uint8", lo: 0n, hi: 255n },
+  ],
   ["octavo:LookUp", [u8(5, 33), u8(256)]],
   ["QLinearMatMul", [u8(5, 33), ...quantizer(0.02, 130), u8(33, 7), ...quantizer(0.01, 120), ...quantizer(0.05, 100)]],
   ["MatMulInteger", [u8(5, 33), i8(33, 7), code(3)]],

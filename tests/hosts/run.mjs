@@ -58,9 +58,11 @@ async function compare(host, golden) {
   }
   const start = performance.now();
   try {
-    const { version = "?", tiers } = await host.run(host.binary);
+    const { version = "?", tiers, threads } = await host.run(host.binary);
     const ran = Object.keys(tiers);
     const faults = faultsOf(host.name, tiers, golden);
+    if (threads !== Boolean(host.threads))
+      faults.push(threads ? "a thread was there, where none can be" : "no second thread came");
     say(faults.length > 0 ? "FAIL" : "ok", host.name, version, ran.join("+"), performance.now() - start, ...faults);
     if (flags.verbose) console.log(JSON.stringify(tiers, undefined, 2));
     return ran;

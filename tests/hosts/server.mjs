@@ -14,6 +14,10 @@ const TYPES = { ".html": "text/html", ".js": "text/javascript" };
 /** Nothing inline, no eval but WebAssembly's, no Blob, and no other host. */
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src data:";
 
+/** What lets a page share memory with its workers, and what it asks of their script. */
+const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+const isIsolated = (url) => /\/(?:isolated\.html|worker\.js)$/.test(url);
+
 /** Serves one page: `at` tells its address, `report` is what it will tell. */
 export async function serve() {
   let tell;
@@ -39,6 +43,10 @@ async function answer({ method, url }, response) {
   if (method === "POST") return response.writeHead(204).end();
   const bytes = SERVED.test(url) ? await readFile(join(ROOT, url)).catch(() => undefined) : undefined;
   if (!bytes) return response.writeHead(404).end();
-  const headers = { "content-type": TYPES[extname(url)], "content-security-policy": POLICY };
+  const headers = {
+    "content-type": TYPES[extname(url)],
+    "content-security-policy": POLICY,
+    ...(isIsolated(url) && ISOLATED),
+  };
   return response.writeHead(200, headers).end(bytes);
 }

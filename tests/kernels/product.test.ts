@@ -193,7 +193,7 @@ testKernel("multiply_rows and multiply_columns equal the oracle, however rows an
   }
 });
 
-testKernel("depthwise_rows equals the oracle, however the rows are split", (bench) => {
+testKernel("depthwise_rows and depthwise_columns equal the oracle, however rows and columns are split", (bench) => {
   const inputs = [
     [5, 6, 19],
     [4, 9, 16],
@@ -223,7 +223,6 @@ testKernel("depthwise_rows equals the oracle, however the rows are split", (benc
       const padding = b.put(new Int8Array(whole(columns)).fill(zx), 0);
       const scratch = [b.reserve(block * 10 * 4 + SLACK, 0), padding, b.reserve(block * 9 * whole(columns), 0)];
       const sumsAt = b.reserve(block * whole(columns) * 4, 0);
-      const output = b.reserve(rows * columns * 4);
       const operands = [
         patches,
         sumsOnly(b),
@@ -237,11 +236,17 @@ testKernel("depthwise_rows equals the oracle, however the rows are split", (benc
         b.put(bias, 0),
         block,
       ];
-      const job = b.put(Uint32Array.of(...operands, ...scratch, sumsAt, output, columns * 4, 0, 0), 0);
-      PARTS.slice(1).forEach((till, i) => {
-        b.k.depthwise_rows(job, Math.min(at(PARTS, i), rows), Math.min(till, rows));
-      });
-      assertBits(b.get(output, new Int32Array(rows * columns)), sums, `${input} times ${multiplier}`);
+      const kernels = { depthwise_rows: rows, depthwise_columns: whole(columns) / 16 };
+      for (const [name, end] of Object.entries(kernels)) {
+        const output = b.reserve(rows * columns * 4);
+        const job = b.put(Uint32Array.of(...operands, ...scratch, sumsAt, output, columns * 4, 0, 0), 0);
+        PARTS.slice(1).forEach((till, i) => {
+          const part = [Math.min(at(PARTS, i), end), Math.min(till, end)] as const;
+          if (name === "depthwise_rows") b.k.depthwise_rows(job, ...part);
+          else b.k.depthwise_columns(job, rows, ...part);
+        });
+        assertBits(b.get(output, new Int32Array(rows * columns)), sums, `${name}: ${input} times ${multiplier}`);
+      }
       b.checkGuards();
     }
   }

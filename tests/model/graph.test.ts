@@ -76,3 +76,17 @@ test("what nothing takes is left out, an input's default is not", () => {
   assert.deepEqual([...constants.keys()], ["b", "d"]);
   assert.deepEqual(values, [{ name: "y" }]);
 });
+
+test("nodes that share a name are named apart, those without one are left so", () => {
+  const nodes = ["a", "b", "c", "d", "e", "f"].map((output, i) => ({
+    ...makeNode("Relu", ["x"], [output]),
+    name: ["y", "", "y", "y_2", "", "y"][i] as string,
+  }));
+  const outputs = nodes.map(({ outputs: [name = ""] }) => ({ name }));
+  const graph = { name: "", nodes, inputs: [{ name: "x" }], outputs, values: [], constants: new Map() };
+  const named = withoutUnused({ graph, opsets: new Map([["", 13]]), ir: 8, metadata: new Map() }).graph.nodes;
+  assert.deepEqual(
+    named.map(({ name }) => name),
+    ["y", "", "y_3", "y_2", "", "y_4"],
+  );
+});

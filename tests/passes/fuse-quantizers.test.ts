@@ -168,6 +168,14 @@ const PRODUCTS: Readonly<
     bias: true,
     made: "QLinearConv",
   },
+  ConvTranspose: {
+    x: [2, 6, 5, 4],
+    w: [6, 3, 3, 2],
+    axis: 1,
+    attributes: { strides: [2n, 3n], pads: [1n, 0n, 0n, 1n], output_padding: [1n, 0n], dilations: [2n, 1n] },
+    bias: true,
+    made: "QLinearConvTranspose",
+  },
   Gemm: { x: [5, 33], w: [33, 12], axis: 1, bias: true, made: "QGemm" },
   "Gemm, transposed": {
     x: [33, 5],
@@ -332,6 +340,28 @@ for (const [op, shape, attributes = {}, more = [], opset = 22] of MOVES) {
     }
   });
 }
+
+test("a transposed convolution in groups, with one scale", () => {
+  const b = new Builder();
+  const inputs = [
+    b.fed("int8", [1, 8, 4, 5]),
+    WEIGHTS.uint8?.(b, [8, 3, 2, 2], 1) as string,
+    b.constant(seeded([6], 1)),
+  ];
+  const y = b.node("ConvTranspose", inputs, { group: 2n, strides: [2n, 2n] });
+  const model = b.model([b.quantized(y, "uint8")]);
+  assert.deepEqual(fusedOperators(model), ["QLinearConvTranspose"]);
+  assert.ok(distance(model, b.feeds) <= 1);
+});
+
+test("the shape of what is dequantized is that of codes", () => {
+  const b = new Builder();
+  const x = b.fed("int8", [2, 3, 5]);
+  const shape = b.node("Shape", [x]);
+  const model = b.model([b.quantized(b.node("Reshape", [x, shape]), "int8"), shape]);
+  assert.deepEqual(fusedOperators(model), ["Shape", "Reshape", "LookUp"]);
+  assert.deepEqual(run(model, b.feeds)[shape]?.data, BigInt64Array.of(2n, 3n, 5n));
+});
 
 test("every part of a split is of codes", () => {
   const b = new Builder();

@@ -136,7 +136,7 @@ test("each stretch is done once, by one thread or the other, with all of them at
     for (let theirs = 0; theirs === 0; ) {
       assert.ok(performance.now() < end, "the worker did nothing");
       arena.view(Uint8Array, y, 2 * BYTES).fill(0);
-      split(engine, "flip_u8_u8", [[x, 1], [y, 1, 0, BYTES], COUNT, [3]], BYTES - 5, 1000);
+      split(engine, "flip_u8_u8", [[x, 1], [y, 1, 0, BYTES], COUNT, [3]], { end: BYTES - 5, unit: 8, least: 1000 });
       const written = arena.view(Uint8Array, y, 2 * BYTES);
       for (let i = 0; i < BYTES; i++) {
         const [mine, other] = [written[i] as number, written[BYTES + i] as number];
@@ -162,7 +162,12 @@ test("what one thread found is told", () =>
         ...[Float32Array.of(1), Int32Array.of(0)].map((each) => arena.copy(each)),
       ),
     );
-    const find = () => split(engine, "quantize_f32_u8", [[x, 4], [y, 1], COUNT, [place], [0], [255]], BYTES, 1 << 14);
+    const find = () =>
+      split(engine, "quantize_f32_u8", [[x, 4], [y, 1], COUNT, [place], [0], [255]], {
+        end: BYTES,
+        unit: 1 << 10,
+        least: 1 << 14,
+      });
     for (const at of [0, BYTES / 2, BYTES - 1]) {
       assert.equal(find(), 0);
       arena.view(Float32Array, x, BYTES)[at] = Number.NaN;
@@ -176,7 +181,7 @@ test("a kernel that fails in a worker fails, and the threads go on", () =>
     const at = engine.heap.take(2 * BYTES);
     const beyond = engine.heap.memory.buffer.byteLength;
     const flip = (thread: number) =>
-      split(engine, "flip_u8_u8", [[at, 1, 0, thread], [at, 1], COUNT, [0]], BYTES, 1000);
+      split(engine, "flip_u8_u8", [[at, 1, 0, thread], [at, 1], COUNT, [0]], { end: BYTES, unit: 1, least: 1000 });
     const end = performance.now() + 30_000;
     const failing = () => {
       while (performance.now() < end) flip(beyond);
@@ -265,7 +270,7 @@ const sentences: Sentence[] = [
   ],
   [
     () => new Session(small.model, anything({ workers: 2 })),
-    'TypeError: unknown option "workers" of Session; expected "threads", "workerUrl"',
+    'TypeError: unknown option "workers" of Session; expected "threads", "workerUrl", "arithmetic"',
   ],
 ];
 testSentences(sentences);

@@ -1,7 +1,7 @@
 // Where quantizers are put into a model, which parameters are shared, what stays in float.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Model, notQuantized, type Scheme, simulate } from "../../src/index.ts";
+import { type Model, planQuantization, type Scheme, simulate } from "../../src/index.ts";
 import { type Constant, makeNode, type Node } from "../../src/model/graph.ts";
 import { integers, modelOf } from "../model/models.ts";
 import { operators, seeded } from "../passes/same.ts";
@@ -22,7 +22,7 @@ function graph(nodes: readonly Node[], weights: Record<string, Constant> = {}): 
 }
 
 const reasons = (model: Model, scheme?: Scheme) =>
-  Object.fromEntries(notQuantized(model, scheme).map(({ node, reason }) => [node.name, reason]));
+  Object.fromEntries(planQuantization(model, scheme).float.map(({ node, reason }) => [node.name, reason]));
 
 test("inputs, weights and results behind the fused activation are quantized, biases are not", () => {
   const model = graph([node("Conv", "x w b", "c"), node("Relu", "c", "y")]);

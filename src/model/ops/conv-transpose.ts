@@ -24,7 +24,7 @@ import { keepFinish } from "./fused.ts";
 type Axes = readonly [Axis, Axis, Axis];
 
 /** Windows that spread over their output: the axes of a transposed convolution. */
-function spreadingAxes(site: Site, { inputs, kernels }: Images): Axis[] {
+export function spreadingAxes(site: Site, { inputs, kernels }: Images): Axis[] {
   const rank = inputs.length;
   const how = autoPadOf(site);
   const more = extentsOf(site, "output_padding", rank, 0);

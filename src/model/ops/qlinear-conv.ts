@@ -2,7 +2,7 @@
 // nodes have them that say `channels_last`.
 
 import type { FormatName } from "../../formats.ts";
-import { multiplier, type Pair, type Product, resultBytes } from "../../tensor/product.ts";
+import { type Geometry, multiplier, type Pair, type Product, resultBytes } from "../../tensor/product.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 import type { Take } from "../../wasm/arena.ts";
 import { intOf } from "../attributes.ts";
@@ -18,6 +18,7 @@ import {
   INTEGERS,
   type Operands,
   outputOf,
+  type Plane,
   programRow,
   QUANTIZED,
   resultFormat,
@@ -25,22 +26,38 @@ import {
 } from "../quantized.ts";
 import { input } from "../site.ts";
 import { type Axis, slidingAxes, threeAxes } from "../windows.ts";
+import { spreadingAxes } from "./conv-transpose.ts";
+import { OWN } from "./quantizer.ts";
 
 /** Where the operands of a convolution are among a node's inputs. */
 interface Convolution extends Operands {
   readonly bias?: number;
+  readonly isTransposed?: boolean;
 }
 
 /** A convolution's images and its axes. */
-function geometryOf(site: Site, { a, b, bias }: Convolution) {
-  const w = checkOperand(site, b, input(site, b.codes).shape[0]);
+function geometryOf(site: Site, { a, b, bias, isTransposed }: Convolution) {
+  const [first = 0, second = 0] = input(site, b.codes).shape;
+  const w = checkOperand(site, b, isTransposed ? second * intOf(site.node, "group", 1) : first);
   const x = checkOperand(site, a);
   const isLast = intOf(site.node, "channels_last", 0) !== 0;
   const [count = 0, ...rest] = x.shape;
   const shape = isLast && rest.length > 0 ? [count, rest.at(-1) as number, ...rest.slice(0, -1)] : x.shape;
-  const images = imagesOf(site, { ...x, shape }, w, 2);
+  const images = imagesOf(site, { ...x, shape }, w, 2, isTransposed);
   if (bias !== undefined) checkBias(site, bias, "int32", images.outputs);
-  return { images, isLast, axes: slidingAxes(site, images.inputs, images.kernels) };
+  const axes = isTransposed ? spreadingAxes(site, images) : slidingAxes(site, images.inputs, images.kernels);
+  return { images, isLast, axes };
+}
+
+/** A number of both axes. */
+type PairOf = (field: keyof Axis) => Pair;
+
+/** How taps move over the input; of a transposed convolution backwards, over pixels that are strides apart. */
+function movesOf(pair: PairOf, isTransposed: boolean): Pick<Geometry, "strides" | "dilations" | "before" | "spread"> {
+  const [strides, dilations, before] = [pair("stride"), pair("dilation"), pair("before")];
+  if (!isTransposed) return { strides, dilations, before, spread: [1, 1] };
+  const backwards = ([height, width]: Pair): Pair => [-height, -width];
+  return { strides: [1, 1], dilations: backwards(dilations), before: backwards(before), spread: strides };
 }
 
 /** What is known of the result. */
@@ -62,18 +79,17 @@ function convolution(
   const { images: of, isLast, axes } = geometryOf(call, at);
   const { images, channels, outputs, groups } = of;
   const [, rows, columns] = threeAxes(axes);
-  const pair = (field: keyof Axis): Pair => [rows[field], columns[field]];
+  const pair: PairOf = (field) => [rows[field], columns[field]];
+  const { isTransposed = false } = at;
   const depth = channels / groups;
   const kernel = pair("kernel");
-  const arrangement = {
-    shape: [outputs, ...kernel, depth],
-    groups,
-    from: [outputs, depth, sizeOf(kernel)] as const,
-  };
+  const taps = sizeOf(kernel);
+  const from: Plane = isTransposed ? [groups, depth, (outputs / groups) * taps] : [outputs, depth, taps];
+  const arrangement = { shape: [outputs, ...kernel, depth], groups, from };
   const [w] = weightsOf(call, at.b, arrangement, take);
   const geometry = {
     ...{ images, channels, kernel, input: pair("input"), output: pair("output") },
-    ...{ strides: pair("stride"), dilations: pair("dilation"), before: pair("before"), spread: [1, 1] as const },
+    ...movesOf(pair, isTransposed),
   };
   const operand = codesOf(call, at.a, [images, ...geometry.input, channels]);
   const run = w && multiplier({ ...finish, x: operand, w, geometry }, take);
@@ -92,18 +108,23 @@ const ConvInteger = programRow(
   (call, y, take) => convolution(call, y, INTEGERS, { output: "sums", bias: undefined }, take),
 );
 
-const CONVOLUTION: Convolution = { ...QUANTIZED, bias: 8 };
+/** A convolution whose result is requantized, or float32 where it has no scale. */
+function quantizedConvolution(isTransposed: boolean): Operator {
+  const at = { ...QUANTIZED, bias: 8, isTransposed };
+  return programRow(
+    (site) => inferConvolution(site, at, site.inputs[6] ? resultFormat(site, 6, 7) : "float32"),
+    (call, y, take) => {
+      const finish = { ...outputOf(call, y, 6, 7), bias: biasOf<Int32Array>(call, 8) };
+      return convolution(call, y, at, finish, take);
+    },
+  );
+}
 
-const QLinearConv = programRow(
-  (site) => inferConvolution(site, CONVOLUTION, site.inputs[6] ? resultFormat(site, 6, 7) : "float32"),
-  (call, y, take) => {
-    const finish = { ...outputOf(call, y, 6, 7), bias: biasOf<Int32Array>(call, 8) };
-    return convolution(call, y, CONVOLUTION, finish, take);
-  },
-);
+const QLinearConv = quantizedConvolution(false);
 
 export const QUANTIZED_CONVOLUTIONS: Readonly<Record<string, Operator>> = {
   ConvInteger,
   QLinearConv,
   "com.microsoft:QLinearConv": QLinearConv,
+  [`${OWN}:QLinearConvTranspose`]: quantizedConvolution(true),
 };
