@@ -17,7 +17,8 @@ export interface Progress {
 
 /** Options of a long job. */
 export interface JobOptions {
-  readonly signal?: AbortSignal;
+  /** An AbortSignal: the job rejects with its reason, and leaves nothing behind. */
+  readonly signal?: { throwIfAborted(): void };
   readonly onProgress?: (progress: Progress) => void;
 }
 
