@@ -44,15 +44,15 @@ function checkSamples(samples: Samples): Samples {
 }
 
 /**
- * Works on samples one by one; gives their number.
+ * Works on samples one by one.
  * @throws TypeError or RangeError for what is none, or empty; an Error that names the sample where the work fails
  */
 export async function eachSample(
   samples: Samples,
+  stage: Progress["stage"],
   job: JobOptions,
   work: (feeds: Feeds) => void,
-  stage: Progress["stage"] = "observe",
-): Promise<number> {
+): Promise<void> {
   const { length } = checkSamples(samples) as { length?: number };
   const total = length === undefined ? {} : { total: length };
   const turn = turns(job);
@@ -69,7 +69,6 @@ export async function eachSample(
     await turn();
   }
   if (index === 0) throw rangeError("samples", "at least one sample", samples);
-  return index;
 }
 
 /** Samples that are kept, at most. */
