@@ -47,17 +47,21 @@ function fits(given: readonly number[], shape: readonly Extent[] | undefined, bo
 /** A fed value as a tensor that is what the model expects. */
 function checkFeed(fed: unknown, value: Value, bound: Bound, model: Model): Tensor {
   const { name } = value;
-  const isOnly = feedsOf(model.graph).length === 1;
-  const bindings = Array.from(bound, ([extent, length]) => `${extent} = ${length}`).join(", ");
-  const others = isOnly ? "" : ` (the model expects ${expected(model)}${bindings && `; ${bindings}`})`;
-  const wanted = `${describeValue(value)}${others}`;
+  const known = [...bound];
+  /** Text for errors alone: sessions that are fed many small tensors would mostly write it. */
+  const wanted = () => {
+    const isOnly = feedsOf(model.graph).length === 1;
+    const bindings = known.map(([extent, length]) => `${extent} = ${length}`).join(", ");
+    const others = isOnly ? "" : ` (the model expects ${expected(model)}${bindings && `; ${bindings}`})`;
+    return `${describeValue(value)}${others}`;
+  };
   const tensor = ArrayBuffer.isView(fed) ? asTensor(fed as TensorArray, value, bound) : (fed as Tensor);
   if (!Array.isArray(tensor?.shape))
-    throw typeError(name, `a tensor, or an array where the shape is known: ${wanted}`, fed);
+    throw typeError(name, `a tensor, or an array where the shape is known: ${wanted()}`, fed);
   const { format, shape, data } = tensor;
   checkFormatName(format, `${name}.format`);
-  if (value.format && format !== value.format) throw rangeError(`${name}.format`, wanted, format);
-  if (!fits(shape, value.shape, bound)) throw rangeError(`${name}.shape`, wanted, shape);
+  if (value.format && format !== value.format) throw rangeError(`${name}.format`, wanted(), format);
+  if (!fits(shape, value.shape, bound)) throw rangeError(`${name}.shape`, wanted(), shape);
   checkArray(data, [tensorArray(format as FormatName) as never], `${name}.data`);
   const length = storedLength(format as FormatName, sizeOf(shape));
   if (data.length !== length) {
