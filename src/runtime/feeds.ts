@@ -47,13 +47,10 @@ function fits(given: readonly number[], shape: readonly Extent[] | undefined, bo
 /** A fed value as a tensor that is what the model expects. */
 function checkFeed(fed: unknown, value: Value, bound: Bound, model: Model): Tensor {
   const { name } = value;
-  const known = [...bound];
-  /** Text for errors alone: sessions that are fed many small tensors would mostly write it. */
   const wanted = () => {
     const isOnly = feedsOf(model.graph).length === 1;
-    const bindings = known.map(([extent, length]) => `${extent} = ${length}`).join(", ");
-    const others = isOnly ? "" : ` (the model expects ${expected(model)}${bindings && `; ${bindings}`})`;
-    return `${describeValue(value)}${others}`;
+    const bindings = Array.from(bound, ([extent, length]) => `${extent} = ${length}`).join(", ");
+    return `${describeValue(value)}${isOnly ? "" : ` (the model expects ${expected(model)}${bindings && `; ${bindings}`})`}`;
   };
   const tensor = ArrayBuffer.isView(fed) ? asTensor(fed as TensorArray, value, bound) : (fed as Tensor);
   if (!Array.isArray(tensor?.shape))

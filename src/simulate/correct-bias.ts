@@ -60,9 +60,14 @@ async function sumsOf(model: Model, layers: readonly Layer[], samples: Samples, 
   const session = new Session(withGraph(model, { nodes, outputs: names.map((name) => ({ name })) }));
   const sums = new Map<string, Sum>();
   try {
-    await eachSample(samples, "correct", job, (feeds) => {
-      for (const [name, means] of Object.entries(session.run(feeds))) sums.set(name, addRows(sums.get(name), means));
-    });
+    await eachSample(
+      samples,
+      job,
+      (feeds) => {
+        for (const [name, means] of Object.entries(session.run(feeds))) sums.set(name, addRows(sums.get(name), means));
+      },
+      "correct",
+    );
   } finally {
     session.dispose();
   }

@@ -49,7 +49,7 @@ export async function observeModel(model: Model, samples: Samples, options: JobO
   }
   const session = new Session(fuseActivations(withoutQuantizers(model)));
   try {
-    await eachSample(samples, "observe", options, (feeds) => {
+    await eachSample(samples, options, (feeds) => {
       session.run(feeds, {
         observe(name, { data }) {
           for (const observer of observed.get(name) ?? []) {

@@ -43,15 +43,15 @@ function checkSamples(samples: Samples): Samples {
 }
 
 /**
- * Works on samples one by one.
+ * Works on samples one by one; gives their number.
  * @throws TypeError or RangeError for what is none, or empty; an Error that names the sample where the work fails
  */
 export async function eachSample(
   samples: Samples,
-  stage: Progress["stage"],
   job: JobOptions,
   work: (feeds: Feeds) => void,
-): Promise<void> {
+  stage: Progress["stage"] = "observe",
+): Promise<number> {
   const { length } = checkSamples(samples) as { length?: number };
   const total = length === undefined ? {} : { total: length };
   const turn = turns(job);
@@ -63,10 +63,12 @@ export async function eachSample(
     } catch (error) {
       throw inSample(index, error as Error);
     }
-    job.onProgress?.({ stage, done: ++index, ...total });
+    index++;
+    job.onProgress?.({ stage, done: index, ...total });
     await turn();
   }
   if (index === 0) throw rangeError("samples", "at least one sample", samples);
+  return index;
 }
 
 /** Samples that are kept, at most. */

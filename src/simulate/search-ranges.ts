@@ -16,7 +16,7 @@ import { type JobOptions, type KeptSamples, turns } from "./samples.ts";
 const METHODS: readonly Range[] = ["minmax", "mse", "percentile"];
 
 /** Values that may be computed during a search: so many, or a part of those that were observed, whatever is more. */
-const MOST_VALUES = 6e7;
+const MOST_VALUES = 2.5e7;
 const MOST_OF_OBSERVED = 0.4;
 
 /** What an output's numbers are made of: where they saturate or are ranks they tell less. */
@@ -150,7 +150,8 @@ export async function searchRanges(
   return running(opened(folded, names), samples, job, async (run) => {
     const error = async (intervals: Intervals) => {
       const apart = distance(await run(parameterFeeds(all, intervals)), wanted);
-      job.onProgress?.({ stage: "search", done: ++done, total });
+      done++;
+      job.onProgress?.({ stage: "search", done, total });
       return apart;
     };
     let [best, least, first] = [fixed, Infinity, 0];

@@ -37,8 +37,17 @@ export function addToPages(pages: Pages, x: Float32Array): void {
     const counts = arena.zeros(BINS * 4);
     eachPiece(x, ({ kernels }, at, _start, count) => kernels.histogram_f32_u32(at, counts, count));
     const found = arena.view(Uint32Array, counts, BINS);
-    for (let page = 0; page * PAGE < BINS; page++) addPage(pages, page, found.subarray(page * PAGE, (page + 1) * PAGE));
+    for (let page = 0; page * PAGE < BINS; page++) {
+      if (isMet(found, page)) addPage(pages, page, found.subarray(page * PAGE, (page + 1) * PAGE));
+    }
   });
+}
+
+/** Whether a page has any count: most have none. */
+function isMet(counts: Uint32Array, page: number): boolean {
+  let bits = 0;
+  for (let i = page * PAGE; i < (page + 1) * PAGE; i++) bits |= counts[i] as number;
+  return bits !== 0;
 }
 
 function addOne(pages: Pages, value: number): void {
