@@ -293,7 +293,7 @@ export function depthwise_rows(depthwise: usize, from: i32, till: i32): void {
 /** Columns from..till - 1, sixteen each, of all outputs of a depthwise convolution; any split of them gives the same bytes. */
 export function depthwise_columns(depthwise: usize, outputs: i32, from: i32, till: i32): void {
   const d = changetype<Depthwise>(depthwise);
-  convolve(d, 0, outputs, from * 16, min(till * 16, d.columns));
+  convolve(d, 0, outputs, min(from * 16, d.columns), min(till * 16, d.columns));
 }
 
 /**

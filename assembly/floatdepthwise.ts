@@ -182,8 +182,8 @@ function convolvePlane(d: FloatDepthwise, plane: usize, w: usize, bias: usize, z
 }
 
 /**
- * One image; w has the taps of each output channel, bias a number for each. Scratch: a padded plane, the sums of a block, and 16
- * values behind either.
+ * Channels from..till - 1 of one image; any split gives the same bytes. w has the taps of each output channel, bias a number for each.
+ * Scratch: a padded plane, the sums of a block, and 16 values behind either.
  */
 export function depthwise_f32_f32_f32(
   depthwise: usize,
@@ -193,6 +193,8 @@ export function depthwise_f32_f32_f32(
   z: usize,
   y: usize,
   scratch: usize,
+  from: i32,
+  till: i32,
 ): void {
   const d = changetype<FloatDepthwise>(depthwise);
   const p = changetype<FloatPlanes>(d.planes);
@@ -200,15 +202,12 @@ export function depthwise_f32_f32_f32(
   const inBytes = (<usize>(p.height * p.width)) << 2;
   const outBytes = (<usize>(d.outHeight * d.outWidth)) << 2;
   memory.fill(scratch, 0, planeBytes(p) + (ABREAST << 2));
-  for (let channel: i32 = 0; channel < d.channels; channel++) {
-    if (channel % d.multiplier == 0) {
-      copyPlane(p, x, scratch);
-      x += inBytes;
+  for (let channel = from; channel < till; channel++) {
+    const at = <usize>channel;
+    if (channel == from || channel % d.multiplier == 0) {
+      copyPlane(p, x + <usize>(channel / d.multiplier) * inBytes, scratch);
     }
-    convolvePlane(d, scratch, w, bias, z, y, sums);
-    w += (<usize>d.taps) << 2;
-    bias += 4;
-    y += outBytes;
-    if (z) z += outBytes;
+    const taps = w + ((at * <usize>d.taps) << 2);
+    convolvePlane(d, scratch, taps, bias + (at << 2), z ? z + at * outBytes : 0, y + at * outBytes, sums);
   }
 }

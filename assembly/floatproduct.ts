@@ -341,7 +341,10 @@ function multiplyPanels(
   }
 }
 
-/** y = a b, with the initial values, z and activation of `product`; scratch: FLOAT_EDGE values, then panels of a block. */
+/**
+ * Columns from..till - 1 of y = a b, with the initial values, z and activation of `product`; any split at multiples of eight gives the same
+ * bytes. Scratch: FLOAT_EDGE values, then panels of a block.
+ */
 export function multiply_f32_f32_f32(
   product: usize,
   a: usize,
@@ -350,13 +353,15 @@ export function multiply_f32_f32_f32(
   z: usize,
   y: usize,
   scratch: usize,
+  from: i32,
+  till: i32,
 ): void {
   const p = changetype<FloatProduct>(product);
   const panels = scratch + ((<usize>FLOAT_EDGE) << 2);
-  for (let j: i32 = 0; j < p.columns; j += p.block) {
-    const till = min(j + p.block, p.columns);
+  for (let j = from; j < till; j += p.block) {
+    const end = min(j + p.block, till);
     const packed = b + ((<usize>j * <usize>p.length) << 2);
-    if (p.steps) gatherPanels(p, b, j, till, panels);
-    multiplyPanels(p, a, p.steps ? panels : packed, j, till, init, z, y, scratch);
+    if (p.steps) gatherPanels(p, b, j, end, panels);
+    multiplyPanels(p, a, p.steps ? panels : packed, j, end, init, z, y, scratch);
   }
 }

@@ -9,9 +9,8 @@ import { build } from "esbuild";
 import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
 import { minify } from "terser";
-import { deltaOf } from "./delta.mjs";
 import { hint, marks } from "./hints.mjs";
-import { frequentOf, textOf } from "./text.mjs";
+import { pack, textOf } from "./packer.mjs";
 
 const TARGETS = ["simd", "relaxed"];
 const STAMP = "build/stamp";
@@ -19,23 +18,24 @@ const STAMP = "build/stamp";
 /** Deno finds the declarations of a module that it loads by its address through this. */
 const SELF_TYPES = '/* @ts-self-types="./octavo.d.ts" */\n';
 
-/** A process of its own for each target: the compiler keeps a core busy. */
-async function compile(target) {
+/** A process of its own for each module: the compiler keeps a core busy. */
+async function compile(...settings) {
   const asc = fileURLToPath(new URL("../bin/asc.js", import.meta.resolve("assemblyscript/asc")));
-  await promisify(execFile)(process.execPath, [asc, "--config", "asconfig.json", "--target", target]);
+  await promisify(execFile)(process.execPath, [asc, ...settings]);
 }
 
-/** The modules as text, so that any bundler, tsc and tsx read them alike: one whole, the other as what it differs in. */
+const kernels = (target) => compile("--config", "asconfig.json", "--target", target);
+
+const unpacker = () => compile("--config", "asconfig.unpacker.json", "--target", "unpacker");
+
+/** The modules packed as text, so that any bundler, tsc and tsx read them alike; the unpacker itself is hexadecimal. */
 function embed() {
-  const [simd, relaxed] = TARGETS.map((target) => readFileSync(`build/${target}.wasm`));
-  const { own, copies } = deltaOf(simd, relaxed);
-  const frequent = frequentOf(simd);
+  const modules = TARGETS.map((target) => readFileSync(`build/${target}.wasm`));
+  const lengths = modules.map(({ length }) => length);
   const lines = [
-    'import type { Copies } from "../src/wasm/delta.ts";\n\n',
-    `export const frequent = ${JSON.stringify(frequent)};\n`,
-    `export const simd = "${textOf(simd, frequent)}";\n`,
-    `export const own = "${textOf(own, frequent)}";\n`,
-    `export const copies: Copies = ${JSON.stringify(copies)};\n`,
+    `export const unpacker = "${readFileSync("build/unpacker.wasm", "hex")}";\n`,
+    `export const packed = "${textOf(pack(Buffer.concat(modules)))}";\n`,
+    `export const lengths = ${JSON.stringify(lengths)} as const;\n`,
   ];
   writeFileSync("build/modules.ts", lines.join(""));
 }
@@ -113,7 +113,7 @@ const started = new Date();
 rmSync(STAMP, { force: true });
 mkdirSync("build", { recursive: true });
 try {
-  await Promise.all(TARGETS.map(compile));
+  await Promise.all([...TARGETS.map(kernels), unpacker()]);
   embed();
   await Promise.all([bundle(), command(), declare()]);
   // what is saved while the build runs is newer than the stamp: tools/setup.mjs builds again

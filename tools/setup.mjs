@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const SOURCES = ["assembly", "src", "tools", "asconfig.json", "package.json"];
+const SOURCES = ["assembly", "src", "tools", "asconfig.json", "asconfig.unpacker.json", "package.json"];
 
 /** There npm is a script of the shell. */
 const NPM_NEEDS_SHELL = process.platform === "win32";

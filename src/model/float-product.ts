@@ -1,6 +1,7 @@
 // Products of float32 matrices by the kernel of assembly/floatproduct.ts: its record, and its scratch memory.
 
 import type { Tensor } from "../tensor/tensor.ts";
+import { FROM, split, TILL, threadsOf } from "../wasm/threads.ts";
 import { floatWord, keepWords } from "./record.ts";
 import type { Store } from "./store.ts";
 
@@ -52,9 +53,15 @@ const BLOCK_VALUES = 1 << 13;
 
 const wholePanels = (columns: number) => Math.ceil(columns / COLUMNS) * COLUMNS;
 
+/** Multiplications that are worth another thread's while: ten microseconds of them. */
+const WORTH = 1 << 17;
+
+const leastColumns = ({ rows }: FloatProduct) => (rows === 1 ? STRIP : COLUMNS);
+
 /** Columns that are gathered at a time. */
-function blockOf({ rows, length, columns }: FloatProduct): number {
-  const least = rows === 1 ? STRIP : COLUMNS;
+function blockOf(p: FloatProduct): number {
+  const { length, columns } = p;
+  const least = leastColumns(p);
   const fitting = Math.floor(BLOCK_VALUES / Math.max(length, 1) / least) * least;
   return Math.min(Math.max(fitting, least), wholePanels(columns));
 }
@@ -74,12 +81,16 @@ function writeProduct(p: FloatProduct, isPacked: boolean, write: Write): number 
 
 /** A product made ready. `isPacked`: b is what `packPanels` gave; else it is gathered whenever the product runs. */
 export function prepareProduct(store: Store, p: FloatProduct, isPacked = false): Multiply {
-  const { arena, kernels } = store.engine;
+  const { engine } = store;
   const record = writeProduct(p, isPacked, (words) => keepWords(store, words));
-  const values = kernels.FLOAT_EDGE.value + (isPacked ? 0 : blockOf(p) * p.length);
+  const values = engine.kernels.FLOAT_EDGE.value + (isPacked ? 0 : blockOf(p) * p.length);
+  const columns = { end: p.columns, unit: leastColumns(p), least: WORTH / (p.rows * p.length) };
   return (all) => {
-    const scratch = arena.reserve(values * 4);
-    for (const [a, b, init, z, y] of all) kernels.multiply_f32_f32_f32(record, a, b, init, z, y, scratch);
+    const at = engine.arena.reserve(values * 4 * threadsOf(engine));
+    const scratch = [at, 0, 0, values * 4] as const;
+    for (const [a, b, init, z, y] of all) {
+      split(engine, "multiply_f32_f32_f32", [[record], [a], [b], [init], [z], [y], scratch, FROM, TILL], columns);
+    }
   };
 }
 

@@ -2,6 +2,7 @@
 
 import { checkOptions } from "../check.ts";
 import { constantOf, type Model } from "../model/graph.ts";
+import type { Feeds } from "../runtime/feeds.ts";
 import { Session } from "../runtime/session.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { eachSample, type JobOptions, type Samples } from "./samples.ts";
@@ -207,15 +208,13 @@ export async function compareModels(a: Model, b: Model, samples: Samples, option
       .filter((name) => runB.outputs.some((each) => each.name === name));
     const outputs = new Map(names.map((name) => [name, new Output()]));
     const layers = new Layers(a, b);
-    let count = 0;
-    await eachSample(samples, "compare", job, (feeds) => {
-      count++;
+    const each = (feeds: Feeds) => {
       const [fromA, fromB] = [runA.run(feeds), runB.run(feeds)];
       for (const [name, output] of outputs) output.add(fromA[name] as Tensor, fromB[name] as Tensor);
       layers.add(runA, runB, feeds);
-    });
+    };
     return {
-      samples: count,
+      samples: await eachSample(samples, "compare", job, each),
       outputs: Array.from(outputs, ([name, output]) => output.difference(name)),
       layers: layers.differences(a),
     };

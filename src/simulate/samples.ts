@@ -17,7 +17,8 @@ export interface Progress {
 
 /** Options of a long job. */
 export interface JobOptions {
-  readonly signal?: AbortSignal;
+  /** An AbortSignal: the job rejects with its reason, and leaves nothing behind. */
+  readonly signal?: { throwIfAborted(): void };
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -43,7 +44,7 @@ function checkSamples(samples: Samples): Samples {
 }
 
 /**
- * Works on samples one by one.
+ * Works on samples one by one; gives their number.
  * @throws TypeError or RangeError for what is none, or empty; an Error that names the sample where the work fails
  */
 export async function eachSample(
@@ -51,7 +52,7 @@ export async function eachSample(
   stage: Progress["stage"],
   job: JobOptions,
   work: (feeds: Feeds) => void,
-): Promise<void> {
+): Promise<number> {
   const { length } = checkSamples(samples) as { length?: number };
   const total = length === undefined ? {} : { total: length };
   const turn = turns(job);
@@ -68,6 +69,7 @@ export async function eachSample(
     await turn();
   }
   if (index === 0) throw rangeError("samples", "at least one sample", samples);
+  return index;
 }
 
 /** Samples that are kept, at most. */

@@ -4,12 +4,13 @@ import { checkOptions, rangeError } from "../check.ts";
 import { codeType } from "../formats.ts";
 import type { Take } from "../wasm/arena.ts";
 import { type Engine, engine, type Kernels } from "../wasm/kernels.ts";
+import { COUNT, split } from "../wasm/threads.ts";
 import { feedOf } from "./broadcast.ts";
 import { checkZero, integerScale } from "./codemap.ts";
 import { CODE_CONSTANTS, checkOperand, type Operand } from "./operand.ts";
 import { RESULT_KEYS, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { broadcastShape, sizeOf } from "./shape.ts";
-import { codeArray, type QTensor } from "./tensor.ts";
+import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
 import { eachValue, type Sink, type Source, sinkOf } from "./values.ts";
 
 const OPERATIONS = {
@@ -31,6 +32,10 @@ interface Plan {
   readonly b: Operand;
   readonly result: Result;
 }
+
+/** Codes that a line of the caches holds at least, and those that are worth another thread's while. */
+const LINE = 64;
+const WORTH = 1 << 13;
 
 const NO_INTEGERS = [0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -83,16 +88,19 @@ function checkFormats({ operation, a, b, result }: Plan): void {
 /** What combines stretches of two operands as long as the result; its constants are in memory that `take` gives. */
 export function combiner(running: Engine, plan: Plan, take: Take) {
   const { kernels, arena } = running;
+  const { a: left, b: right, result } = plan;
+  const [fromA, fromB, into] = [left, right, result].map(({ codes }) => codeBytes(codes)) as [number, number, number];
   const isReal = plan.result.arithmetic === "onnx";
   if (!isReal) checkFormats(plan);
   const pair = arena.copy(pairOf(plan, isReal ? NO_INTEGERS : integersOf(plan), kernels), take);
-  const run = isReal ? kernels.combine_codes_codes : kernels.combine_codes_codes_fixed;
+  const name = isReal ? "combine_codes_codes" : "combine_codes_codes_fixed";
   return (length: number, a: Source, b: Source, sink: Sink): void =>
     eachValue(
       length,
       (_, start, count) => {
         const [p, q] = [a(start, count), b(start, count)];
-        sink(start, count, (to) => run(p, q, to, count, pair));
+        const range = { end: count, unit: LINE, least: WORTH };
+        sink(start, count, (to) => split(running, name, [[p, fromA], [q, fromB], [to, into], COUNT, [pair]], range));
       },
       running,
     );

@@ -1,15 +1,13 @@
 // The wasm modules: compiled on first use, in the tier this host computes exactly in.
 
 import { instantiateSync } from "@assemblyscript/loader";
-import { copies, frequent, own, simd } from "../../build/modules.ts";
 import type { instantiate } from "../../build/simd.d.ts";
 import { checkWord, rangeError } from "../check.ts";
 import { Arena } from "./arena.ts";
-import { applyDelta } from "./delta.ts";
 import { Heap } from "./heap.ts";
 import { withSharedMemory } from "./shared.ts";
-import { fromText } from "./text.ts";
 import type { Team } from "./threads.ts";
+import { bytesOf, moduleOf } from "./unpack.ts";
 
 /** A build of the kernels: plain SIMD, or with the relaxed SIMD instructions. Both give the same bytes. */
 export type Tier = "simd" | "relaxed";
@@ -34,19 +32,13 @@ export interface Engine {
 let current: Engine | undefined;
 const started: { simd?: Engine; relaxed?: Engine | undefined } = {};
 
-/** The bytes of a module. */
-function bytesOf(tier: Tier): Uint8Array<ArrayBuffer> {
-  const base = fromText(simd, frequent);
-  return tier === "simd" ? base : applyDelta(base, fromText(own, frequent), copies);
-}
-
 /** The most that a module declares its memory to be: 4 GiB. */
 const MOST_PAGES = 65536;
 
 /** A module running on a memory of its own. */
 function start(
   tier: Tier,
-  source: WebAssembly.Module | Uint8Array<ArrayBuffer> = bytesOf(tier),
+  source: WebAssembly.Module | Uint8Array<ArrayBuffer> = moduleOf(tier),
   shared = false,
 ): Engine {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
@@ -57,7 +49,7 @@ function start(
 
 /** A module running on a memory that threads share, and the bytes for them to run it from: the same kernels, the same bytes. */
 export function startShared(tier: Tier): { engine: Engine; module: Uint8Array<ArrayBuffer> } {
-  const module = withSharedMemory(bytesOf(tier));
+  const module = withSharedMemory(moduleOf(tier));
   const dot = tier === "relaxed" ? started.relaxed?.dot : undefined;
   return { engine: { ...start(tier, module, true), dot }, module };
 }
@@ -97,10 +89,14 @@ function exactDot({ kernels, arena }: Engine): Dot {
   });
 }
 
+/** A module of one relaxed dot product: hosts that know it know all of relaxed SIMD. */
+const RELAXED = "0061736d010000000105016000017b030201000a130111004100fd0f4100fd0f4100fd0ffd93020b";
+
+const knowsRelaxed = () => WebAssembly.validate(bytesOf(RELAXED));
+
 function startRelaxed(module?: WebAssembly.Module): Engine | undefined {
-  const source = module ?? bytesOf("relaxed");
-  if (!(source instanceof WebAssembly.Module) && !WebAssembly.validate(source)) return undefined;
-  const engine = start("relaxed", source);
+  if (!knowsRelaxed()) return undefined;
+  const engine = start("relaxed", module);
   const dot = exactDot(engine);
   return dot && { ...engine, dot };
 }
@@ -136,8 +132,7 @@ export function useTier(wanted?: Tier): void {
  */
 export async function ready(): Promise<void> {
   if (current) return;
-  const relaxed = bytesOf("relaxed");
-  if (WebAssembly.validate(relaxed)) started.relaxed ??= startRelaxed(await WebAssembly.compile(relaxed));
-  started.simd ??= start("simd", await WebAssembly.compile(bytesOf("simd")));
+  if (knowsRelaxed()) started.relaxed ??= startRelaxed(await WebAssembly.compile(moduleOf("relaxed")));
+  started.simd ??= start("simd", await WebAssembly.compile(moduleOf("simd")));
   useTier();
 }

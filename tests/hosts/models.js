@@ -355,6 +355,13 @@ function pass(name) {
 
 const IMAGE_OF_ONE = f(1, 6, 9, 7);
 
+const SAMPLES = [1, 2, 3].map((seed) => ({ x0: bell(6 * 9 * 7, seed) }));
+
+/** A network that is calibrated, with its quantizers. */
+function simulated(octavo) {
+  return octavo.calibrate(octavo.simulate(octavo.prepareModel(network())), SAMPLES);
+}
+
 /** How a promise is refused; its sentence names the host's own reasons, so its kind alone is recorded. */
 const refusal = (promise) =>
   promise.then(
@@ -410,6 +417,36 @@ export const MODEL_EXERCISES = {
   fusePatterns: pass("fusePatterns"),
   optimize: pass("optimize"),
   removeIdentities: pass("removeIdentities"),
+  prepareModel: pass("prepareModel"),
+  simulate: pass("simulate"),
+  planQuantization(octavo, record) {
+    const { quantized, float } = octavo.planQuantization(octavo.prepareModel(network()));
+    record(quantized.length, ...float.map(({ reason }) => reason));
+  },
+  async observeModel(octavo, record) {
+    const seen = await octavo.observeModel(octavo.simulate(octavo.prepareModel(network())), SAMPLES);
+    for (const [name, observer] of seen) record(name, ...observer.range());
+  },
+  async calibrate(octavo, record) {
+    record(octavo.writeOnnx(await simulated(octavo)));
+  },
+  async correctBias(octavo, record) {
+    record(octavo.writeOnnx(await octavo.correctBias(await simulated(octavo), SAMPLES)));
+  },
+  async convert(octavo, record) {
+    const model = await simulated(octavo);
+    for (const form of ["qdq", "qoperator"]) record(octavo.writeOnnx(octavo.convert(model, { form })));
+  },
+  async quantizeModel(octavo, record) {
+    for (const activations of ["uint8", "int8", "int16", "dynamic", "float32"]) {
+      const model = await octavo.quantizeModel(network(), { activations, calibration: SAMPLES });
+      record(octavo.writeOnnx(model), octavo.run(model, { x0: IMAGE_OF_ONE.data }).y.data);
+    }
+  },
+  async compareModels(octavo, record) {
+    const model = await octavo.quantizeModel(network(), { calibration: SAMPLES });
+    record(await octavo.compareModels(network(), model, SAMPLES));
+  },
   async open(octavo, record) {
     record(await octavo.open(Uint8Array.of(1, 2, 3)), await octavo.open(new Blob([Uint8Array.of(4, 5)])));
   },

@@ -14,6 +14,15 @@ function putFinish(b: Bench, { slope = 1, lo = -Infinity, hi = Infinity }: Float
 const tame = (n: number, seed: number) =>
   valuesOf(n, seed, true).map((v) => Math.sign(v) * Math.min(Math.abs(v), 1e15));
 
+/** 0..end - 1 in two parts, the second from a multiple of `unit` on. */
+function partsOf(end: number, unit: number): [first: number, till: number][] {
+  const middle = Math.min(Math.ceil(end / 2 / unit) * unit, end);
+  return [
+    [0, middle],
+    [middle, end],
+  ];
+}
+
 /** A product y = a b; columns of b `apart` values from each other, steps of k `across` values. */
 interface Case {
   readonly rows: number;
@@ -59,7 +68,8 @@ function checkProduct(b: Bench, each: Case, isPacked: boolean): void {
     from = panels;
   }
   const product = record(isPacked ? 0 : steps);
-  b.k.multiply_f32_f32_f32(product, b.put(a), from, b.put(initial), hasZ ? b.put(z) : 0, y, scratch);
+  const operands = [b.put(a), from, b.put(initial), hasZ ? b.put(z) : 0, y, scratch] as const;
+  for (const [first, till] of partsOf(columns, 8)) b.k.multiply_f32_f32_f32(product, ...operands, first, till);
   const wanted = new Float32Array(rows * yRow).fill(7);
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
@@ -90,9 +100,12 @@ const PRODUCTS: Case[] = [
   { rows: 5, columns: 18, length: 4, isSpread: true, hasZ: true, init: "both", finish: { slope: -2, lo: -3, hi: 5 } },
 ];
 
-testKernel("multiply_f32_f32_f32 equals the oracle, also with panels of pack_f32_panels", (bench) => {
-  for (const each of PRODUCTS) for (const isPacked of [false, true]) checkProduct(bench(), each, isPacked);
-});
+testKernel(
+  "multiply_f32_f32_f32 equals the oracle, also with panels of pack_f32_panels, however columns are split",
+  (bench) => {
+    for (const each of PRODUCTS) for (const isPacked of [false, true]) checkProduct(bench(), each, isPacked);
+  },
+);
 
 testKernel("a NaN stays one, infinities clamp, zeros keep their sign", (bench) => {
   const b = bench();
@@ -104,7 +117,7 @@ testKernel("a NaN stays one, infinities clamp, zeros keep their sign", (bench) =
   const scratch = b.reserve((b.k.FLOAT_EDGE.value + 8) * 4);
   const [unit, zero] = [b.put(Float32Array.of(1)), b.put(Float32Array.of(-0))];
   const x = b.put(Float32Array.from(values));
-  b.k.multiply_f32_f32_f32(b.put(Uint32Array.from(words)), unit, x, zero, 0, y, scratch);
+  b.k.multiply_f32_f32_f32(b.put(Uint32Array.from(words)), unit, x, zero, 0, y, scratch, 0, 8);
   const wanted = values.map((v) => floatFinish(floatDot(-0, [[1, v]]), undefined, finish));
   assertBits(b.get(y, new Float32Array(8)), Float32Array.from(wanted), "special values");
 });
@@ -145,7 +158,7 @@ testKernel("pad_f32_f32 surrounds planes with zeros", (bench) => {
   }
 });
 
-testKernel("depthwise_f32_f32_f32 equals the oracle", (bench) => {
+testKernel("depthwise_f32_f32_f32 equals the oracle, however channels are split", (bench) => {
   for (const width of [1, 3, 7, 16, 37]) {
     for (const [height, stride, multiplier, hasZ] of [
       [1, 1, 1, false],
@@ -187,7 +200,8 @@ testKernel("depthwise_f32_f32_f32 equals the oracle", (bench) => {
       const y = b.reserve(z.byteLength);
       const scratch = b.reserve((stride * stride * lines * across + block * across + 32) * 4);
       const record = b.put(Uint32Array.from(words));
-      b.k.depthwise_f32_f32_f32(record, b.put(x), b.put(w), b.put(bias), hasZ ? b.put(z) : 0, y, scratch);
+      const operands = [b.put(x), b.put(w), b.put(bias), hasZ ? b.put(z) : 0, y, scratch] as const;
+      for (const [first, till] of partsOf(outputs, 1)) b.k.depthwise_f32_f32_f32(record, ...operands, first, till);
       const sums = floatConvolution({ images: 1, channels, outputs, groups: channels, axes }, x, w, bias);
       const wanted = sums.map((sum, i) => floatFinish(sum, hasZ ? at(z, i) : undefined, finish));
       assertBits(b.get(y, new Float32Array(z.length)), wanted, `${height} x ${width}, stride ${stride}`);

@@ -2,13 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { copies, frequent, own, simd } from "../../build/modules.ts";
 import { quantize, ready, tier, useTier } from "../../src/index.ts";
-import { applyDelta } from "../../src/wasm/delta.ts";
 import { engine } from "../../src/wasm/kernels.ts";
-import { fromText } from "../../src/wasm/text.ts";
-import { deltaOf } from "../../tools/delta.mjs";
-import { frequentOf, textOf } from "../../tools/text.mjs";
+import { bytesOf, moduleOf } from "../../src/wasm/unpack.ts";
+import { pack } from "../../tools/packer.mjs";
 
 const used = () => engine().arena.scope(() => engine().arena.reserve(16));
 
@@ -70,31 +67,44 @@ test("tiers can be forced, and ready() resolves", async () => {
   if (best === "simd") assert.throws(() => useTier("relaxed"), /"tier" expected "simd"/);
 });
 
-test("a delta makes one file of another", () => {
-  const words = (seed: number, n: number) =>
-    Buffer.from(Uint32Array.from({ length: n }, (_, i) => Math.imul(i + seed, 2654435761)).buffer);
-  const base = words(1, 500);
-  const targets = [
-    base,
-    Buffer.alloc(0),
-    words(7, 300),
-    Buffer.concat([base.subarray(400, 900), words(3, 20), base.subarray(100)]),
-  ];
-  for (const target of targets) {
-    const delta = deltaOf(base, target);
-    assert.deepEqual(Buffer.from(applyDelta(base, delta.own, delta.copies)), target);
-  }
-  const build = (name: string) => readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url));
-  assert.deepEqual(Buffer.from(fromText(simd, frequent)), build("simd"));
-  assert.deepEqual(Buffer.from(applyDelta(build("simd"), fromText(own, frequent), copies)), build("relaxed"));
+const built = (name: string) => readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url));
+
+test("the modules inside are those that were built", () => {
+  assert.deepEqual(Buffer.from(moduleOf("simd")), built("simd"));
+  assert.deepEqual(Buffer.from(moduleOf("relaxed")), built("relaxed"));
+  assert.deepEqual(bytesOf("0061ff"), Uint8Array.of(0, 97, 255));
 });
 
-test("any bytes are text, and bytes again", () => {
-  const all = Uint8Array.from({ length: 1024 }, (_, i) => i * i);
-  for (const bytes of [new Uint8Array(0), Uint8Array.of(0), Uint8Array.from({ length: 256 }, (_, i) => i), all]) {
-    const order = frequentOf(bytes);
-    const text = textOf(bytes, order);
-    assert.match(text, /^[ !#-;=-[\]-~]*$/);
-    assert.deepEqual(fromText(text, order), bytes);
+/** What the unpacker makes of digits. */
+function unpacked(digits: readonly number[], length: number): Buffer {
+  const memory = new WebAssembly.Memory({ initial: 16 });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(built("unpacker")), { env: { memory } });
+  const { ROOM, unpack } = exports as { ROOM: WebAssembly.Global; unpack(at: number, to: number, end: number): void };
+  new Uint8Array(memory.buffer).set(digits, ROOM.value);
+  const to = ROOM.value + digits.length + 1;
+  unpack(ROOM.value, to, to + length);
+  return Buffer.from(memory.buffer.slice(to, to + length + 1));
+}
+
+test("what was packed is unpacked, byte for byte, and nothing behind it", () => {
+  const random = Buffer.from(Uint32Array.from({ length: 500 }, (_, i) => Math.imul(i + 7, 2654435761)).buffer);
+  const patterns = [0, 1, 2, 3, 300, 5000].flatMap((n) => [
+    Buffer.alloc(n),
+    Buffer.alloc(n, 255),
+    Buffer.alloc(n, "abcab"),
+    random.subarray(0, n),
+  ]);
+  const again = Buffer.concat([
+    random,
+    random.subarray(3, 1400),
+    Buffer.of(1),
+    random.subarray(1100),
+    Buffer.alloc(3000),
+  ]);
+  for (const bytes of [...patterns, again]) {
+    const digits = pack(bytes);
+    assert.ok(digits.every((digit) => digit >= 0 && digit < 64));
+    assert.deepEqual(unpacked(digits, bytes.length), Buffer.concat([bytes, Buffer.of(0)]));
   }
+  assert.ok(pack(again).length * 6 < (again.length * 8) / 2);
 });

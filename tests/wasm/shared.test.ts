@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { frequent, simd } from "../../build/modules.ts";
 import { type Engine, startShared, type Tier } from "../../src/wasm/kernels.ts";
 import { withSharedMemory } from "../../src/wasm/shared.ts";
-import { fromText } from "../../src/wasm/text.ts";
+import { moduleOf } from "../../src/wasm/unpack.ts";
 import { randomWords, tiers } from "../kernels/harness.ts";
 
 const [ROWS, LENGTH, COLUMNS, BLOCK] = [37, 50, 24, 8];
@@ -68,6 +67,6 @@ for (const tier of tiers()) {
 }
 
 test("a module that imports something else is refused", () => {
-  const module = withSharedMemory(fromText(simd, frequent));
+  const module = withSharedMemory(moduleOf("simd"));
   assert.throws(() => withSharedMemory(module), { name: "RangeError", message: /imports nothing but a memory/ });
 });

@@ -1,5 +1,6 @@
 // Convolutions of float32 images (docs/math.md, equations 55 and 57): depthwise ones by a kernel of their own, all others as products.
 
+import { FROM, split, TILL, threadsOf } from "../../wasm/threads.ts";
 import { convolve, convolved, distances, floatImagesOf, type Images, operandsOf, three } from "../convolution.ts";
 import { crossed, multiples } from "../float-product.ts";
 import { inFloat32 } from "../float-row.ts";
@@ -31,10 +32,13 @@ const SLACK = 16;
 /** Sums that it makes at a time, as many lines as there are in so many. */
 const BLOCK_VALUES = 1 << 12;
 
+/** Values and multiplications that are worth another thread's while: ten microseconds of them. */
+const WORTH = 1 << 16;
+
 /** A convolution whose outputs meet one channel each. */
 function depthwiseOf(call: Call, of: Images, [, height, width]: Axes): () => void {
   const { store } = call;
-  const { arena, kernels } = store.engine;
+  const { engine } = store;
   const { images, channels, outputs } = of;
   const extent = ({ before, input, after, stride }: Axis) => Math.ceil((before + input + after) / stride);
   const [lines, across] = [extent(height), extent(width)];
@@ -53,12 +57,14 @@ function depthwiseOf(call: Call, of: Images, [, height, width]: Axes): () => voi
   const scratch = (plane + block * across + 2 * SLACK) * 4;
   const locate = operandsOf(call, of, height.output * width.output);
   const [x, w] = [input(call, 0), input(call, 1)];
+  const all = { end: outputs, unit: outputs / channels, least: WORTH / (plane + offsets.length * lines * across) };
   return () => {
-    const at = arena.reserve(scratch);
+    const at = engine.arena.reserve(scratch * threadsOf(engine));
     for (let image = 0; image < images; image++) {
       const { init, z, y } = locate(image, 0);
       const from = x.at + image * channels * height.input * width.input * 4;
-      kernels.depthwise_f32_f32_f32(record, from, w.at, init, z, y, at);
+      const parameters = [[record], [from], [w.at], [init], [z], [y], [at, 0, 0, scratch], FROM, TILL] as const;
+      split(engine, "depthwise_f32_f32_f32", parameters, all);
     }
   };
 }

@@ -1,2 +1,0 @@
-export function frequentOf(bytes: Uint8Array): number[];
-export function textOf(bytes: Uint8Array, frequent: readonly number[]): string;
