@@ -58,17 +58,15 @@ const FUNCTIONS = [
   "com.microsoft:QuickGelu",
 ];
 
-/** Operators whose result is some of their input's values. */
-const MOVING = [
+/** Operators that only say where their input's values go. */
+export const MOVING = [
   "DepthToSpace",
   "Expand",
   "Flatten",
   "Gather",
   "GatherElements",
   "GatherND",
-  "GlobalMaxPool",
   "Identity",
-  "MaxPool",
   "Reshape",
   "Slice",
   "SpaceToDepth",
@@ -98,7 +96,7 @@ const ROWS = new Map<string, Quantizable>([
   ["Mul", { ...VALUES, operands: all }],
   ["Concat", { ...VALUES, operands: all }],
   ...named([...FUNCTIONS, "AveragePool", "GlobalAveragePool", "ReduceMean"], VALUES),
-  ...named(MOVING, MOVES),
+  ...named([...MOVING, "GlobalMaxPool", "MaxPool"], MOVES),
   ["Pad", { ...MOVES, refuses: padsOther }],
   ["Resize", { ...MOVES, refuses: interpolates }],
 ]);

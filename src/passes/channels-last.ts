@@ -1,7 +1,7 @@
 // Images of codes with their channels last, as the integer kernels have them: transpositions at the borders of integer parts only.
 
 import { intOf, intsOf } from "../model/attributes.ts";
-import { type Constant, type Model, makeNode, type Node } from "../model/graph.ts";
+import { type Constant, type Model, makeNode, type Node, withAttributes } from "../model/graph.ts";
 import { operatorName } from "../model/ops/index.ts";
 import { OWN } from "../model/ops/quantizer.ts";
 import { type Edit, rewrite } from "./edit.ts";
@@ -47,12 +47,10 @@ function turn(edit: Edit, node: Node): void {
   if (domain === undefined || !isImage || intOf(node, "channels_last", 0) !== 0) return;
   const known = turned(edit, x, last(rank));
   const [from, to] = [known ?? edit.freshName(`${x}.last`), edit.freshName(`${y}.last`)];
-  const attributes = new Map([...node.attributes, ["channels_last", { kind: "int", value: 1n }] as const]);
-  edit.useDomain(domain, 1);
   edit.replace(
     node,
     ...(known ? [] : [transpose(x, from, last(rank))]),
-    { ...node, domain, attributes, inputs: [from, ...others], outputs: [to] },
+    { ...withAttributes(node, { channels_last: 1n }), domain, inputs: [from, ...others], outputs: [to] },
     transpose(to, y, first(rank)),
   );
 }
@@ -75,8 +73,7 @@ const isOne = (constant: Constant | undefined) => constant !== undefined && cons
 function changeAxis(_: Edit, node: Node, order: readonly number[]): readonly Node[] | undefined {
   const axis = intOf(node, "axis", undefined);
   const value = order.at(axis ?? order.length);
-  if (value === undefined) return undefined;
-  return [{ ...node, attributes: new Map([...node.attributes, ["axis", { kind: "int", value: BigInt(value) }]]) }];
+  return value === undefined ? undefined : [withAttributes(node, { axis: BigInt(value) })];
 }
 
 /** A quantizer of one scale. */
@@ -96,8 +93,7 @@ function changePads(edit: Edit, node: Node, order: readonly number[]): readonly 
     value[axis] = given[a] as bigint;
     value[axis + rank] = given[a + rank] as bigint;
   });
-  if (!listed)
-    return [{ ...node, attributes: new Map([...node.attributes, ["pads", { kind: "ints", value: [...value] }]]) }];
+  if (!listed) return [withAttributes(node, { pads: [...value] })];
   const name = edit.freshName(pads);
   const constant = makeNode("Constant", [], [name], { value: { format: "int64", shape: [2 * rank], data: value } });
   return [constant, { ...node, inputs: [x, name, fill] }];

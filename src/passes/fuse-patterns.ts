@@ -1,7 +1,7 @@
 // What exporters scatter over many nodes, put together: the forms of docs/math.md, equation 79, one row each.
 
 import { intOf, intsOf, stringOf } from "../model/attributes.ts";
-import { type Constant, type Model, makeNode, type Node } from "../model/graph.ts";
+import { type Constant, type Model, makeNode, type Node, withAttributes } from "../model/graph.ts";
 import { type Edit, rewrite } from "./edit.ts";
 import { type Match, match, type Pattern } from "./match.ts";
 import { endsIn, rankOf } from "./outline.ts";
@@ -120,7 +120,7 @@ function clamped(found: Match, edit: Edit, root: Node): Parts {
   };
 }
 
-const withAttributes = (attributes: NonNullable<Parts["attributes"]>) => (found: Match) => ({
+const ofX = (attributes: NonNullable<Parts["attributes"]>) => (found: Match) => ({
   inputs: [found.values.get("x") as string],
   attributes,
 });
@@ -147,7 +147,7 @@ const FUSIONS: readonly Fusion[] = [
     op: "HardSigmoid",
     since: 6,
     pattern: over(RELU6_OF_X3, 6),
-    make: withAttributes({ alpha: 1 / 6, beta: 0.5 }),
+    make: ofX({ alpha: 1 / 6, beta: 0.5 }),
   },
   {
     op: "HardSigmoid",
@@ -180,14 +180,14 @@ const FUSIONS: readonly Fusion[] = [
     make: withScalars((get) => ({ alpha: get("alpha") })),
   },
   // below 24 a Swish has another name; raising a model so far would be too much for it
-  { ...SILU, pattern: mul("x", sigmoid("x")), make: withAttributes({ alpha: 1 }) },
+  { ...SILU, pattern: mul("x", sigmoid("x")), make: ofX({ alpha: 1 }) },
   {
     ...SILU,
     pattern: mul("x", sigmoid(mul("x", scalar("alpha")))),
     make: withScalars((get) => ({ alpha: get("alpha") })),
   },
   { op: "Gelu", since: 20, pattern: half(erf(over("x", Math.SQRT2))) },
-  { op: "Gelu", since: 20, pattern: half(TANH_OF_X), make: withAttributes({ approximate: "tanh" }) },
+  { op: "Gelu", since: 20, pattern: half(TANH_OF_X), make: ofX({ approximate: "tanh" }) },
   { op: "LayerNormalization", since: 17, pattern: mul(normalized(CENTERED), constant("scale")), make: scaledNorm },
   {
     op: "LayerNormalization",
@@ -206,12 +206,11 @@ function fits(edit: Edit, { values, rank }: Match): boolean {
 /** Puts the nodes that end in this one together, if they have one of the forms. */
 function fuse(edit: Edit, node: Node): void {
   const version = edit.version(node);
-  for (const { op, domain = "", since, pattern, make = withAttributes({}) } of FUSIONS) {
+  for (const { op, domain = "", since, pattern, make = ofX({}) } of FUSIONS) {
     const found = since <= Math.max(version, MOST_RAISED) ? match(edit, node, pattern) : undefined;
     const parts = found && fits(edit, found) ? make(found, edit, node) : undefined;
     if (!parts) continue;
     const made = makeNode(op, parts.inputs, node.outputs, roundAll(parts.attributes), domain);
-    if (domain !== "") edit.useDomain(domain, 1);
     edit.replace(node, { ...made, name: node.name });
     return;
   }
@@ -251,8 +250,7 @@ function absorbPad(edit: Edit, node: Node): void {
   );
   if (own.length !== zeros.length) return;
   const value = zeros.map((extent, i) => BigInt(extent + (own[i] as number)));
-  const attributes = new Map(node.attributes).set("pads", { kind: "ints", value });
-  edit.replace(node, { ...node, inputs: [pad.inputs[0] ?? "", ...others], attributes });
+  edit.replace(node, { ...withAttributes(node, { pads: value }), inputs: [pad.inputs[0] ?? "", ...others] });
 }
 
 /** The model with what exporters scatter over many nodes put together. Outputs stay the same within 1e-5 of their largest. */

@@ -2,7 +2,7 @@
 
 import { FORMATS, type IntegerFormat } from "../formats.ts";
 import { floatOf, intOf } from "../model/attributes.ts";
-import type { Node } from "../model/graph.ts";
+import { type Node, withAttributes } from "../model/graph.ts";
 import { OWN } from "../model/ops/quantizer.ts";
 import { roundHalfEven } from "../quantizer.ts";
 import { tensorArray } from "../tensor/tensor.ts";
@@ -163,8 +163,7 @@ export function fuseProduct(edit: Edit, node: Node, portable: boolean): boolean 
   if (!weight || bias === undefined) return false;
   const inputs = { x: inputsOf(edit, x), w: weight, y: targetParameters(edit, target), bias };
   const made = product.make(inputs, !target, portable);
-  const attributes = new Map(node.attributes);
-  attributes.delete("beta"); // it is 1, and QGemm has none
+  const { attributes } = withAttributes(node, { beta: undefined }); // it is 1, and QGemm has none
   if (made) replaceUntil(edit, node, target, { ...made, attributes });
   return made !== undefined;
 }

@@ -76,7 +76,7 @@ function namesOf(draft: Draft, node: Node, { name, scheme }: Weight, { op, weigh
     const quantized = weight();
     const { format, shape, data, axis, scale } = quantized;
     const codes = draft.add(`${name}_quantized`, { format: format as "int8", shape, data });
-    const scales = draft.addFloats(`${name}_scale`, axis === undefined ? [] : [scale.length, ...behind], scale);
+    const scales = draft.addConstant(`${name}_scale`, scale, axis === undefined ? [] : [scale.length, ...behind]);
     return [codes, scales, ...zerosOf(draft, name, quantized)];
   });
 }

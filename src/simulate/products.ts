@@ -84,7 +84,7 @@ function namesOf(draft: Draft, node: Node, { name, constant, scheme }: Weight, {
   const [codes, zeros] = unsigned(quantized, n, bits);
   return [
     draft.add(`${name}_Q${bits}`, { format: "uint8", shape: [n, blocks, (block * bits) / 8], data: codes }),
-    draft.addFloats(`${name}_scales`, [n * blocks], quantized.scale),
+    draft.addConstant(`${name}_scales`, quantized.scale, [n * blocks]),
     ...(zeros ? [draft.add(`${name}_zero_points`, { format: "uint8", shape: [zeros.length], data: zeros })] : []),
   ];
 }
@@ -103,7 +103,6 @@ export function writeBlocks(draft: Draft, node: Node, weight: Weight): void {
   const [x = "", , bias] = node.inputs;
   const [y = ""] = node.outputs;
   const product = bias ? draft.freshName(`${y}_MatMulNBits_Output`) : y;
-  draft.useDomain("com.microsoft");
   draft.keep(makeNode("MatMulNBits", [x, ...names], [product], attributes, "com.microsoft"));
   if (bias) draft.keep(makeNode("Add", [product, bias], [y]));
 }

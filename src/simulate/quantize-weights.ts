@@ -63,7 +63,7 @@ class Weights {
   }
 
   get result(): Model {
-    return this.draft.model();
+    return this.draft.model;
   }
 
   /** The format that a node has its weights in; undefined: they stay in float32. */
@@ -169,7 +169,7 @@ class Weights {
     const { data, scale } = quantizeConstant(name, table, { format: "int8", narrow: true, ...place });
     return [
       this.draft.add(`${name}_quantized`, { ...table, format: "int8", data }),
-      this.draft.addFloats(`${name}_scale`, isByRow ? [scale.length, 1] : [], scale),
+      this.draft.addConstant(`${name}_scale`, scale, isByRow ? [scale.length, 1] : []),
     ];
   }
 }

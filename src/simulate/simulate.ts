@@ -45,7 +45,6 @@ class Insertion {
       const decision = choice.decisions.get(node);
       if (decision?.kind === "quantized") this.visit(node, decision);
     }
-    this.edit.useDomain(OWN, 1);
     for (const node of choice.nodes) this.put(node);
   }
 
