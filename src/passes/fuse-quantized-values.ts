@@ -4,6 +4,7 @@ import type { FormatName } from "../formats.ts";
 import { FORMATS, type IntegerFormat } from "../formats.ts";
 import { intOf } from "../model/attributes.ts";
 import { type Constant, type Node, withAttributes } from "../model/graph.ts";
+import { BYTES } from "../model/quantized.ts";
 import { unpackCodes } from "../tensor/codec.ts";
 import { type Clamp, resultOf } from "../tensor/result.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -56,9 +57,6 @@ export function codesOf(edit: Edit, node: Node | undefined, op: Quantizing): Cod
   const axis = scales.length === 1 ? undefined : intOf(node, "axis", 1);
   return { node, name, format, scales, zeros: zero ? numbersOf(zero) : [], axis };
 }
-
-/** Formats of codes that operators take. */
-const BYTES: readonly FormatName[] = ["int8", "uint8"];
 
 export function isByte({ format }: Codes): boolean {
   return BYTES.includes(format);

@@ -2,12 +2,15 @@
 
 import { constantError } from "../check.ts";
 import { FORMATS, type Format, type FormatName } from "../formats.ts";
+import { typeOfFormat } from "../model/data-types.ts";
 import { type Constant, type Model, makeNode, type Node } from "../model/graph.ts";
 import { OWN } from "../model/ops/quantizer.ts";
 import { Writing } from "../model/writing.ts";
 import { packCodes } from "../tensor/codec.ts";
 import { type QuantizeOptions, quantize } from "../tensor/quantize.ts";
 import { type CodeFormat, codeArray, type QTensor } from "../tensor/tensor.ts";
+
+const FLOAT32 = BigInt(typeOfFormat("float32") as number);
 
 /** Numbers of a format of codes as a constant. */
 export function codesConstant(format: FormatName, shape: readonly number[], numbers: ArrayLike<number>): Constant {
@@ -73,6 +76,12 @@ export class Draft extends Writing {
   /** Adds a node of one output; returns its name, which is like the one that is wanted. */
   put(op: string, inputs: readonly string[], wanted: string, attributes?: Attributes): string {
     return this.putAll(op, inputs, [wanted], attributes)[0] as string;
+  }
+
+  /** Adds what makes numbers float32; returns the name of the result. */
+  toFloat(x: string, output: string): string {
+    this.keep(makeNode("Cast", [x], [output], { to: FLOAT32 }));
+    return output;
   }
 
   /** Names of what is made once for all that ask for it by the same key. */
