@@ -10,7 +10,7 @@ import { type Clamp, resultOf } from "../tensor/result.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { tensorArray } from "../tensor/tensor.ts";
 import type { Edit } from "./edit.ts";
-import { numberOf } from "./match.ts";
+import { boundsOf } from "./match.ts";
 
 /** Codes and what they stand for. */
 export interface Codes {
@@ -108,8 +108,7 @@ function onlyTaker(edit: Edit, name: string): Node | undefined {
 function clampOf(edit: Edit, node: Node | undefined): readonly [number, number] | undefined {
   if (node?.domain !== "") return undefined;
   if (node.op === "Relu") return [0, Infinity];
-  const [low = Number.NaN, high = Number.NaN] = node.op === "Clip" ? [1, 2].map((i) => numberOf(edit, node, i)) : [];
-  return low <= high ? [low, high] : undefined;
+  return node.op === "Clip" ? boundsOf(edit, node) : undefined;
 }
 
 /** What quantizes the one output of a node, if nothing else takes it. */
