@@ -3,7 +3,7 @@
 import { floatOf, intOf, intsOf, stringOf } from "../model/attributes.ts";
 import { type Constant, type Model, makeNode, type Node, withAttributes } from "../model/graph.ts";
 import { type Edit, rewrite } from "./edit.ts";
-import { type Match, match, numberOf, type Pattern } from "./match.ts";
+import { boundsOf, type Match, match, type Pattern } from "./match.ts";
 import { endsIn, rankOf } from "./outline.ts";
 
 /** The highest version that a model is raised to, when it is written, for the sake of a node that was put together. */
@@ -272,10 +272,15 @@ function clipFirst(edit: Edit, node: Node): void {
   const leaky = edit.maker(y);
   if (leaky?.op !== "LeakyRelu" || leaky.domain !== "" || !edit.isOnlyFor(y, [node])) return;
   const alpha = floatOf(leaky, "alpha", 0.01);
-  const [low, high] = [1, 2].map((i) => numberOf(edit, node, i));
-  if (low === undefined || high === undefined || !(alpha > 0)) return;
+  const bounds = boundsOf(edit, node);
+  if (!bounds || !(alpha > 0)) return;
   const before = (value: number) => (value < 0 ? value / alpha : value);
-  const { inputs, attributes } = clampParts(edit, node, leaky.inputs[0] ?? "", before(low), before(high));
+  const { inputs, attributes } = clampParts(
+    edit,
+    node,
+    leaky.inputs[0] ?? "",
+    ...(bounds.map(before) as [number, number]),
+  );
   const x = edit.freshName(`${y}_clipped`);
   const first = { ...makeNode("Clip", inputs, [x], roundAll(attributes)), name: node.name };
   edit.replace(node, first, { ...leaky, inputs: [x], outputs: node.outputs });

@@ -10,6 +10,7 @@ import { operatorOf } from "../model/ops/index.ts";
 import { type Edit, rewrite } from "../passes/edit.ts";
 import { Session } from "../runtime/session.ts";
 import type { TypedTensor } from "../tensor/tensor.ts";
+import { withRoundedBiases } from "./biases.ts";
 import { isQuantizer, withoutQuantizers } from "./observe-model.ts";
 import { eachSample, type JobOptions, type Samples } from "./samples.ts";
 
@@ -133,10 +134,11 @@ export async function correctBias(model: Model, samples: Samples, options?: JobO
   const shifts = new Map(
     layers.map((layer) => [layer.node.outputs[0], shiftOf(model, layer, sums.get(meansName(layer.node)) as Sum)]),
   );
-  return rewrite(model, (edit, node) => {
+  const corrected = rewrite(model, (edit, node) => {
     const shift = shifts.get(node.outputs[0]);
     if (!shift) return;
     shifts.delete(node.outputs[0]);
     takeOff(edit, node, shift);
   });
+  return withRoundedBiases(corrected);
 }

@@ -120,6 +120,17 @@ test("biases are rounded to the grid of the sums where a scheme says so", async 
   assert.notDeepEqual(corrected.graph.constants, found.graph.constants);
 });
 
+test("formats that no file can hold are simulated as well", async () => {
+  const weights = { format: "float6_e2m3fn" } as const;
+  const simulated = simulate(network(), { weights, activations: { format: "float8_e3m4", range: "minmax" } });
+  const { apart } = compare(
+    network(),
+    await correctBias(await calibrate(simulated, SAMPLES), SAMPLES),
+    SAMPLES[0] as never,
+  );
+  assert.ok(apart > 0 && apart < 0.1, `${apart}`);
+});
+
 test("a correction takes off what rounding weights adds on average", async () => {
   const scheme: Scheme = { weights: { format: "int8", bits: 3 }, activations: "float32" };
   const simulated = simulate(network(), scheme);

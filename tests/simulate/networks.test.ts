@@ -1,7 +1,8 @@
 // Trained networks, quantized with the default scheme and calibration rows alone: how near they stay to what they were.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { quantizeModel, readOnnx, Session, type WeightScheme } from "../../src/index.ts";
+import { calibrate, convert, quantizeModel, readOnnx, Session, simulate, type WeightScheme } from "../../src/index.ts";
+import { prepareModel } from "../../src/quantize-model.ts";
 import { batchesOf, bytesOf, type Data, largest, PICTURES, SPEECH, same, skipModels } from "../conformance/networks.ts";
 
 const CALIBRATION = 100;
@@ -47,6 +48,29 @@ for (const [file, data, { agree, mae, weights = PER_CHANNEL }] of CLASSIFIERS) {
     const apart = meanDifference(found, golden);
     context.diagnostic(`${agreed} rows agree, ${apart.toExponential(2)} apart`);
     assert.ok(agreed >= agree && apart <= mae, `${agreed}, ${apart}`);
+  });
+}
+
+for (const [file, data] of [
+  ["kws_float_bn.onnx", SPEECH],
+  ["resnet8_bn.onnx", PICTURES],
+] as const) {
+  test(`${file}: a simulation finds what integers find, in 99.5 % of rows`, { skip: skipModels }, async (context) => {
+    const [first] = batchesOf(data);
+    const samples = [{ input: first as NonNullable<typeof first> }];
+    const simulated = await calibrate(simulate(prepareModel(readOnnx(bytesOf(data.folder, file)))), samples);
+    const [floats, integers] = [simulated, convert(simulated)].map((model) => new Session(model)) as [Session, Session];
+    let [rows, agreed] = [0, 0];
+    for (const input of batchesOf(data)) {
+      const [a, b] = [floats, integers].map((session) => {
+        return largest(session.run({ input }).prob?.data as Float32Array, data.classes);
+      }) as [number[], number[]];
+      rows += a.length;
+      agreed += same(a, b);
+    }
+    for (const session of [floats, integers]) session.dispose();
+    context.diagnostic(`${agreed} of ${rows} rows`);
+    assert.ok(agreed >= 0.995 * rows, `${agreed} of ${rows}`);
   });
 }
 
