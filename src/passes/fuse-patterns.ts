@@ -142,7 +142,12 @@ const SILU = { op: "QuickGelu", domain: "com.microsoft", since: 6 };
 const FUSIONS: readonly Fusion[] = [
   { op: "Clip", since: 6, pattern: min(relu("x"), scalar("high")), make: clamped(0) },
   { op: "Clip", since: 6, pattern: min(clip("x", scalar("low"), Infinity), scalar("high")), make: clamped(-Infinity) },
-  { op: "Clip", since: 6, pattern: either(max("x", scalar("low")), min("x", scalar("high"))), make: clamped(-Infinity) },
+  {
+    op: "Clip",
+    since: 6,
+    pattern: either(max("x", scalar("low")), min("x", scalar("high"))),
+    make: clamped(-Infinity),
+  },
   {
     op: "Relu",
     since: 6,
