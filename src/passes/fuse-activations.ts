@@ -60,7 +60,6 @@ function rule(edit: Edit, node: Node): void {
   if (!values || edit.version(maker) < since) return;
   const activation = makeNode("", [], [], { activation: node.op }).attributes;
   const attributes = new Map([...maker.attributes, ...activation, ...parameters(values)]);
-  edit.useDomain(DOMAIN, 1);
   edit.replace(node, { ...maker, op: fused, domain: DOMAIN, outputs: node.outputs, attributes });
 }
 

@@ -3,7 +3,8 @@
 import type { FormatName } from "../formats.ts";
 import { FORMATS, type IntegerFormat } from "../formats.ts";
 import { intOf } from "../model/attributes.ts";
-import type { Constant, Node } from "../model/graph.ts";
+import { type Constant, type Node, withAttributes } from "../model/graph.ts";
+import { BYTES } from "../model/quantized.ts";
 import { unpackCodes } from "../tensor/codec.ts";
 import { type Clamp, resultOf } from "../tensor/result.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -56,9 +57,6 @@ export function codesOf(edit: Edit, node: Node | undefined, op: Quantizing): Cod
   const axis = scales.length === 1 ? undefined : intOf(node, "axis", 1);
   return { node, name, format, scales, zeros: zero ? numbersOf(zero) : [], axis };
 }
-
-/** Formats of codes that operators take. */
-const BYTES: readonly FormatName[] = ["int8", "uint8"];
 
 export function isByte({ format }: Codes): boolean {
   return BYTES.includes(format);
@@ -141,10 +139,8 @@ interface Made {
 
 /** Puts an operator of codes in the place of a node, and of what stands from it to the quantizer of its result. */
 export function replaceUntil(edit: Edit, node: Node, target: Target | undefined, made: Made): void {
-  const attributes = new Map(made.attributes ?? node.attributes);
-  if (target?.clamp) attributes.set("clamp", { kind: "ints", value: target.clamp });
-  if (made.domain !== "") edit.useDomain(made.domain, 1);
   const outputs = target ? [target.codes.name] : node.outputs;
   const inputs = made.inputs.slice(0, made.inputs.map(Boolean).lastIndexOf(true) + 1);
-  edit.replace(target?.codes.node ?? node, { ...node, ...made, inputs, outputs, attributes });
+  const clamped = withAttributes({ ...node, ...made, inputs, outputs }, { clamp: target?.clamp });
+  edit.replace(target?.codes.node ?? node, clamped);
 }
