@@ -62,9 +62,10 @@ it keeps for the next session.
 
 - Floats are computed in float32; float16, bfloat16 and float64 are converted where an operator takes them and gives them. Sums have one
   order: results are the same bytes in every host and tier.
-- Operators on codes (QLinearConv, MatMulInteger, QGemm and their kin) are computed in integers. What stands between QuantizeLinear and
-  DequantizeLinear in a model of QDQ form is computed in float32, as the model says. int64, bool and all other formats of
-  [formats.md](formats.md) go in and out.
+- Operators on codes (QLinearConv, MatMulInteger, QGemm and their kin) are computed in integers. So is what stands between DequantizeLinear
+  and QuantizeLinear in a model of QDQ form, whoever made it, where there is an operator on codes for it or a table of 256 will do; the
+  rest is computed in float32. A run with \`observe\` computes the model as it is written, the first in float32, so that outputs may
+  be a step apart from those without. int64, bool and all other formats of [formats.md](formats.md) go in and out.
 - An If whose condition does not follow from shapes and constants is planned anew for each value of the inputs that it depends on.
 - Operators with other subgraphs (Loop, Scan), sequences, text, and functions that a model defines for itself are kept in the file, not run. All
   operators that octavo cannot run are named in one error, and by \`inspect\`.

@@ -6,6 +6,8 @@ import { accessError, usageError, wrongUsage } from "../check.ts";
 import { FORMATS, type FormatName } from "../formats.ts";
 import {
   type ActivationScheme,
+  inspect,
+  type Model,
   ModelError,
   quantizeModel,
   type Scheme,
@@ -122,6 +124,13 @@ function checked<T>(work: () => T): T {
   }
 }
 
+/** The error of work on a model; where ranges cannot be measured on it, what can be done. */
+function explained(model: Model, error: unknown): unknown {
+  const strange = error instanceof ModelError ? Object.keys(inspect(model).unsupported) : [];
+  if (strange.length === 0) return error;
+  return usageError("--activations", "dynamic or float32 for operators that octavo cannot run", strange);
+}
+
 /** Fails now where the output could not be written once all the work is done. */
 async function checkOutput(path: string, model: string): Promise<void> {
   const isThere = await stat(path).catch(() => undefined);
@@ -210,6 +219,8 @@ export const QUANTIZE: Command = {
       const file = writeOnnx(small);
       await save(output, file);
       return file.length;
+    }).catch((error) => {
+      throw explained(model, error);
     });
     const sizes = { before: bytes, after: written };
     const report = { model: path, output, bytes: sizes, ...nodes, samples, seconds: performance.now() / 1000 };

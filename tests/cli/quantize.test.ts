@@ -295,6 +295,26 @@ test("compare: a model and itself are equal", () => {
   assert.deepEqual([code, error.split("\n")[0]], [2, 'octavo compare: MODEL expected two models, got ["net.onnx"]']);
 });
 
+test("ranges that cannot be measured: what to do is told", () => {
+  const nodes = [makeNode("Flatten", ["image"], ["flat"]), makeNode("Fancy", ["flat"], ["odd"], {}, "my.own")];
+  writeModel(
+    "odd.onnx",
+    modelOf([...nodes, makeNode("MatMul", ["odd", "w"], ["y"])], {
+      inputs: [{ name: "image", format: "float32", shape: ["N", 3, 8, 8] }],
+      constants: new Map([["w", floats([192, 4], wave(768, 0.3))]]),
+    }),
+  );
+  const { code, error } = octavo("quantize", "odd.onnx", "-o", "no.onnx", "--data", "images.npy");
+  assert.deepEqual(
+    [code, error.split("\n")[0]],
+    [
+      2,
+      'octavo quantize: --activations expected dynamic or float32 for operators that octavo cannot run, got ["my.own:Fancy"]',
+    ],
+  );
+  assert.equal(octavo("quantize", "odd.onnx", "-o", "odd.int8.onnx", "--activations", "dynamic").code, 0);
+});
+
 test("help of every command has examples and exit codes", () => {
   for (const command of ["quantize", "run", "compare"]) {
     const { code, out } = octavo(command, "--help");
