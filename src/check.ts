@@ -298,6 +298,11 @@ export function usageError(what: string, wanted: string, value: unknown): UsageE
   return new UsageError(`${what} expected ${wanted}, got ${describe(value)}`);
 }
 
+/** An error about what was asked for on the command line. */
+export function wrongUsage({ message }: Error): UsageError {
+  return new UsageError(message);
+}
+
 /** What is wrong with a model, and the node that it is wrong with, where it is one. */
 export class ModelError extends Error {
   override readonly name = "ModelError";

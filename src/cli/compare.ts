@@ -46,7 +46,8 @@ function text([a, b]: readonly string[], { samples, outputs, layers }: Compariso
     const share = rows > 0 ? `${count(agreed)} of ${count(rows)} (${((100 * agreed) / rows).toFixed(1)} %)` : "";
     return [`"${name}"`, "", ...figures(each), share];
   });
-  const worst = new Set([...layers].sort((x, y) => x.sqnr - y.sqnr).slice(0, layers.length > WORST ? WORST : 0));
+  const inexact = layers.filter(({ largest }) => largest !== 0).sort((x, y) => x.sqnr - y.sqnr);
+  const worst = new Set(inexact.slice(0, layers.length > WORST ? WORST : 0));
   const rows = layers.map((each) => [each.name, each.op || "input", ...figures(each), worst.has(each) ? "worst" : ""]);
   return [
     `${b} against ${a}, ${many(samples, "sample")}`,

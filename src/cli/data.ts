@@ -2,12 +2,12 @@
 
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { inFile, rangeError } from "../check.ts";
+import { inFile, rangeError, usageError } from "../check.ts";
 import { bitsPerValue, FORMATS, type FormatName, type FormatRow } from "../formats.ts";
 import { open, readNpy, type Tensor, type Value } from "../index.ts";
 import { convert } from "./convert.ts";
 import { type PictureOptions, tensorOf } from "./picture.ts";
-import { inParts, partsOf } from "./rows.ts";
+import { firstRows, inParts, partsOf } from "./rows.ts";
 import { describe } from "./text.ts";
 
 /** What a path gives. */
@@ -15,6 +15,8 @@ interface Source {
   readonly path: string;
   readonly files: readonly string[];
   readonly isFolder: boolean;
+  /** Whether it feeds more than one input. */
+  readonly isShared: boolean;
 }
 
 /** How data are read. */
@@ -37,7 +39,7 @@ function some<T>(all: readonly T[], count = all.length): T[] {
 }
 
 /** The files that a path names: itself, or those in the folder that it is, by name. */
-async function expand(path: string, samples: number | undefined): Promise<Source> {
+async function expand(path: string, samples: number | undefined): Promise<Omit<Source, "isShared">> {
   const isFolder = await stat(path).then(
     (found) => found.isDirectory(),
     () => false,
@@ -55,7 +57,10 @@ async function readFile(file: string, value: Value, options: DataOptions): Promi
     const [first, second] = bytes;
     const isZip = first === 0x50 && second === 0x4b;
     const isPicture = (first === 0xff && second === 0xd8) || (first === 0x89 && second === 0x50);
-    if (!isZip && !isPicture) return new Map([["", readNpy(bytes)]]);
+    const isArray = first === 0x93 && second === 0x4e;
+    if (!isZip && !isPicture && !isArray)
+      throw rangeError("data", "a .npy or .npz file, a PNG or a JPEG", [...bytes.subarray(0, 8)]);
+    if (isArray) return new Map([["", readNpy(bytes)]]);
     const { readPicture, unzip } = await import("./decode.ts");
     if (isPicture) return new Map([["", tensorOf(await readPicture(bytes), value, options)]]);
     return new Map(Object.entries(unzip(bytes)).map(([name, inner]) => [name.replace(/\.npy$/, ""), readNpy(inner)]));
@@ -81,10 +86,10 @@ export class Input {
   }
 
   /** The input's array in a file, in the model's format. */
-  private async readNew(file: string, options: DataOptions): Promise<Tensor> {
+  private async readNew(file: string, isShared: boolean, options: DataOptions): Promise<Tensor> {
     const { name, format, shape } = this.value;
     const arrays = await readFile(file, this.value, options);
-    const found = arrays.get(name) ?? (arrays.size === 1 ? [...arrays.values()][0] : undefined);
+    const found = arrays.get(name) ?? (arrays.size === 1 && !isShared ? [...arrays.values()][0] : undefined);
     if (!found) throw rangeError(file, `an array "${name}"`, [...arrays.keys()]);
     const isOther = format && format !== found.format && bitsPerValue(FORMATS.get(format) as FormatRow) >= 8;
     const tensor = isOther ? convert(found, format, file) : found;
@@ -95,9 +100,9 @@ export class Input {
     return isOne ? { ...tensor, shape: [1, ...tensor.shape] } : tensor;
   }
 
-  private async read(file: string, isKept: boolean, options: DataOptions): Promise<Tensor> {
-    const tensor = this.arrays.get(file) ?? (await this.readNew(file, options));
-    if (isKept) this.arrays.set(file, tensor);
+  private async read({ isFolder, isShared }: Source, file: string, options: DataOptions): Promise<Tensor> {
+    const tensor = this.arrays.get(file) ?? (await this.readNew(file, isShared, options));
+    if (!isFolder && ARRAY.test(file)) this.arrays.set(file, tensor);
     return tensor;
   }
 
@@ -108,10 +113,14 @@ export class Input {
   }
 
   private async *tensors(options: DataOptions): AsyncGenerator<Tensor> {
-    for (const { files, isFolder } of this.sources) {
-      for (const file of files) {
-        const tensor = await this.read(file, !isFolder && ARRAY.test(file), options);
-        yield* options.byRow && !isFolder && this.rows === undefined ? partsOf(tensor, 1) : [tensor];
+    let left = options.samples ?? Infinity;
+    for (const source of this.sources) {
+      for (const file of source.files) {
+        const tensor = await this.read(source, file, options);
+        if (this.rows !== undefined) yield tensor;
+        else if (options.byRow) yield* source.isFolder ? [tensor] : partsOf(tensor, 1);
+        else if (left > 0) yield firstRows(tensor, left);
+        left -= tensor.shape[0] ?? 1;
       }
     }
   }
@@ -131,10 +140,10 @@ export class Input {
   async count(options: DataOptions): Promise<number> {
     const { rows } = this;
     let count = 0;
-    for (const { files, isFolder } of this.sources) {
-      for (const file of files) {
-        const isKept = !isFolder && ARRAY.test(file);
-        const [extent = 1] = isKept ? (await this.read(file, true, options)).shape : [];
+    for (const source of this.sources) {
+      for (const file of source.files) {
+        const isKept = !source.isFolder && ARRAY.test(file);
+        const [extent = 1] = isKept ? (await this.read(source, file, options)).shape : [];
         count += rows === undefined && !options.byRow ? 1 : extent;
       }
     }
@@ -146,6 +155,7 @@ export class Input {
 async function assign(values: readonly Value[], { data, samples }: DataOptions): Promise<Input[]> {
   const inputs = values.map((value) => new Input(value));
   const wanted = `a file for each input: ${values.map((value) => `"${value.name}" ${describe(value)}`).join("; ") || "none"}`;
+  if (data.length === 0 && inputs.length > 0) throw usageError("--data", wanted, data);
   for (const text of data) {
     const named = inputs.find(({ value }) => text.startsWith(`${value.name}=`));
     const source = await expand(named ? text.slice(named.value.name.length + 1) : text, samples);
@@ -153,7 +163,8 @@ async function assign(values: readonly Value[], { data, samples }: DataOptions):
     const open = inputs.length === 1 ? inputs : inputs.filter(({ sources }) => sources.length === 0);
     const takers = named ? [named] : text.includes("=") ? [] : isZip ? open : open.slice(0, 1);
     if (takers.length === 0) throw rangeError("--data", wanted, text);
-    for (const { sources } of takers) sources.push(source);
+    const isShared = takers.length > 1;
+    for (const { sources } of takers) sources.push({ ...source, isShared });
   }
   if (inputs.some(({ sources }) => sources.length === 0)) throw rangeError("--data", wanted, data);
   return inputs;

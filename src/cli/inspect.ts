@@ -61,15 +61,15 @@ const LATER = "depends on";
 
 const CONTRADICTION = "octavo has all of its operators, but cannot run the model with these shapes";
 
-function totals({ nodes, operators, parameters, bytes, macs, unsupported }: Inspection): string {
+function totals(found: Inspection): string {
+  const { nodes, operators, parameters, bytes, macs, unsupported } = found;
   const formats = Object.entries(bytes).map(([format, n]) => `${size(n)} ${format}`);
-  const refused = Object.keys(unsupported).length > 0;
   const contradicts = nodes.some(({ problem = LATER }) => !problem.startsWith(LATER));
   return [
     `${many(nodes.length, "node")}${nodes.length > 0 ? `: ${tally(operators)}` : ""}`,
     `${many(parameters, "parameter")}; constants: ${formats.join(", ") || "none"}`,
     many(macs, "multiply-accumulate"),
-    refused
+    isRefused(found)
       ? `octavo cannot run: ${tally(unsupported)}`
       : contradicts
         ? CONTRADICTION
@@ -77,10 +77,14 @@ function totals({ nodes, operators, parameters, bytes, macs, unsupported }: Insp
   ].join("\n");
 }
 
+const isRefused = ({ unsupported }: Inspection) => Object.keys(unsupported).length > 0;
+
+const DYNAMIC = "ranges cannot be measured on a model that octavo cannot run; with --activations dynamic";
+
 /** What octavo quantize would do. */
-function plan(outcome: ReturnType<typeof outcomeOrReason>): string {
+function plan(outcome: ReturnType<typeof outcomeOrReason>, found: Inspection): string {
   return "float" in outcome
-    ? describeOutcome(outcome, "would be ").join("\n")
+    ? [...(isRefused(found) ? [DYNAMIC] : []), ...describeOutcome(outcome, "would be ")].join("\n")
     : `octavo quantize refuses it: ${outcome.quantizable}`;
 }
 
@@ -107,9 +111,9 @@ export const INSPECT: Command = {
     }
     const { model } = await load(path);
     const found = inspect(model, Object.fromEntries(shapes));
-    const outcome = outcomeOrReason(model);
+    const outcome = outcomeOrReason(model, isRefused(found) ? { activations: "dynamic" } : undefined);
     if (asJson) return json({ ...found, ...outcome });
-    const parts = [heading(path, found), nodeTable(found.nodes), totals(found), plan(outcome)];
+    const parts = [heading(path, found), nodeTable(found.nodes), totals(found), plan(outcome, found)];
     const kept = found.batchNorms.map(({ node, reason }) => [node, reason] as const);
     return [
       ...parts,

@@ -20,9 +20,9 @@ export function outcomeOf(model: Model, scheme?: Scheme): Outcome {
 }
 
 /** The same for a model of which it may be that it cannot be quantized; then why. */
-export function outcomeOrReason(model: Model): Outcome | { readonly quantizable: string } {
+export function outcomeOrReason(model: Model, scheme?: Scheme): Outcome | { readonly quantizable: string } {
   try {
-    return outcomeOf(model);
+    return outcomeOf(model, scheme);
   } catch (error) {
     if (error instanceof ModelError) return { quantizable: error.message };
     throw error;

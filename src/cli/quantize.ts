@@ -2,9 +2,17 @@
 
 import { access, constants, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { accessError, usageError } from "../check.ts";
+import { accessError, usageError, wrongUsage } from "../check.ts";
 import { FORMATS, type FormatName } from "../formats.ts";
-import { type ActivationScheme, quantizeModel, type Scheme, save, type WeightScheme, writeOnnx } from "../index.ts";
+import {
+  type ActivationScheme,
+  ModelError,
+  quantizeModel,
+  type Scheme,
+  save,
+  type WeightScheme,
+  writeOnnx,
+} from "../index.ts";
 import { feedsOf } from "../model/graph.ts";
 import { type Command, type Given, json, load } from "./command.ts";
 import { openData } from "./data.ts";
@@ -20,20 +28,21 @@ measured on samples of the data that the model is for: some 100 are enough, and 
 
   MODEL                an .onnx file of float32 or its address; weights in files of their own are looked for beside it
   -o, --output OUT     the file to write, whole or not at all. Folders that are not there are made
-  --weights FORMAT     default int8; float16 and bfloat16 only make the file smaller
+  --weights FORMAT     default int8; also uint8, int4, int16 ...; float16, bfloat16 only make the file smaller
   --per-channel        a scale for each output channel of a weight (default)
   --per-tensor         one scale for a weight
   --bits N             fewer bits for weights than their format has
-  --block N            a scale for every N weights of a matrix product; activations stay in float
+  --block N            a scale for every N weights of a matrix product, N 16 to 256; activations stay in float
   --activations FORMAT default uint8; uint16 and int16 are closer to float. dynamic: ranges are measured anew in each
-                       run; float32: weights only are quantized. These two need no data
+                       run; float32: weights only are quantized. These two need no data, and take
+                       operators that octavo cannot run, as do --block, --weights float16 and --weights bfloat16
   --range METHOD       of activations: minmax, percentile, a percentile such as 99.9, mse, entropy, or auto (default):
                        whichever is closest to the float model on the samples
   --skip NAME          leaves a node in float, or all of an operator: --skip Softmax --skip conv1; repeatable
   --form FORM          qdq (default): QuantizeLinear and DequantizeLinear around float operators; qoperator: QLinearConv
                        and others
   --json               prints one JSON document
-  --quiet              prints nothing but errors
+  --quiet              shows no progress, and prints no more than what --json asks for
   --help               prints this
 
 ${DATA_HELP}
@@ -50,7 +59,9 @@ Ctrl-C ends it and leaves nothing behind. octavo compare tells how far the resul
 Exit codes: 0; 1 where the model or the data are wrong; 2 where the command line is; 130 when it was cancelled.`;
 
 function formatOf(flag: string, text: string): FormatName {
-  if (!FORMATS.has(text as FormatName)) throw usageError(flag, "the name of a format, as int8", text);
+  if (!FORMATS.has(text as FormatName)) {
+    throw usageError(flag, "the name of a format, as int8, uint8, int16, int4, float16 or float8_e4m3fn", text);
+  }
   return text as FormatName;
 }
 
@@ -94,10 +105,21 @@ function schemeOf(given: Given): Scheme {
   return { ...(weights && { weights }), ...(activations && { activations }), ...(given.skip && { nodes }) };
 }
 
+const WITHOUT_DATA = "--activations dynamic or float32, --block, and --weights float16";
+
 /** Whether activations are not measured. */
 function isWithoutData({ activations }: Scheme): boolean {
   const format = typeof activations === "object" ? activations.format : activations;
   return format === "dynamic" || format === "float32";
+}
+
+/** What flags cannot mean is the command line's fault; what is wrong with the model is not. */
+function checked<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof ModelError ? error : wrongUsage(error as Error);
+  }
 }
 
 /** Fails now where the output could not be written once all the work is done. */
@@ -165,12 +187,12 @@ export const QUANTIZE: Command = {
     const needsNone = isWithoutData(scheme);
     if (output === undefined) throw usageError("--output", "a file to write, as -o model.int8.onnx", output);
     if (options.data.length === 0 && !needsNone) {
-      const wanted = "samples to measure the ranges of activations on (--activations dynamic or float32 need none)";
+      const wanted = `samples to measure the ranges of activations on (${WITHOUT_DATA} need none)`;
       throw usageError("--data", wanted, options.data);
     }
     await checkOutput(output, path);
     const { model, bytes } = await load(path);
-    const nodes = outcomeOf(model, scheme);
+    const nodes = checked(() => outcomeOf(model, scheme));
     const data = needsNone ? undefined : await openData(feedsOf(model.graph), options);
     let samples = 0;
     const written = await work(STAGES, quiet, async ({ signal, onProgress }) => {
@@ -191,6 +213,6 @@ export const QUANTIZE: Command = {
     });
     const sizes = { before: bytes, after: written };
     const report = { model: path, output, bytes: sizes, ...nodes, samples, seconds: performance.now() / 1000 };
-    return quiet ? "" : given.json ? json(report) : text(report);
+    return given.json ? json(report) : quiet ? "" : text(report);
   },
 };

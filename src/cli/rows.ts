@@ -18,6 +18,13 @@ export function stack(tensors: readonly Tensor[]): Tensor {
   return { format: first.format, shape: [rows, ...first.shape.slice(1)], data };
 }
 
+/** No more than the first rows of a tensor. */
+export function firstRows(tensor: Tensor, rows: number): Tensor {
+  const [all = 1, ...rest] = tensor.shape;
+  if (all <= rows) return tensor;
+  return { ...tensor, shape: [rows, ...rest], data: tensor.data.subarray(0, (tensor.data.length / all) * rows) };
+}
+
 /** The parts of a tensor that have so many rows each; the tensor where it has no multiple of them. */
 export function partsOf(tensor: Tensor, rows: number): Tensor[] {
   const [all = 1, ...rest] = tensor.shape;

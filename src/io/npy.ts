@@ -4,7 +4,7 @@
 import { checkArray, checkShape, rangeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import { type Tensor, type TensorArray, tensorArray } from "../tensor/tensor.ts";
+import { type Tensor, type TensorArray, type TypedTensor, tensorArray } from "../tensor/tensor.ts";
 import { checkBytes } from "./bytes.ts";
 
 /** Formats as numpy names them, behind the letter of the byte order. */
@@ -138,7 +138,7 @@ function rowMajor(data: TensorArray, shape: readonly number[]): TensorArray {
  * The array of a .npy file. Big-endian numbers and Fortran's order are turned into a tensor's.
  * @throws RangeError where the file is none, is cut off, or holds what no format stands for (text, complex numbers, records)
  */
-export function readNpy(bytes: Uint8Array | ArrayBuffer): Tensor {
+export function readNpy(bytes: Uint8Array | ArrayBuffer): TypedTensor {
   const file = checkBytes(bytes, "bytes");
   const { text, end } = readHeader(file);
   const { format, bigEndian, fortran, shape } = parseHeader(text);
@@ -150,7 +150,7 @@ export function readNpy(bytes: Uint8Array | ArrayBuffer): Tensor {
   const numbers = new Uint8Array(file.subarray(end)); // a copy of a Buffer's too
   if (bigEndian) swap(numbers, kind.BYTES_PER_ELEMENT);
   const data = new kind(numbers.buffer, 0, sizeOf(shape));
-  return { format, shape, data: fortran ? rowMajor(data, shape) : data };
+  return { format, shape, data: fortran ? rowMajor(data, shape) : data } as TypedTensor;
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { nodeError } from "../check.ts";
 import { floatOf, intOf, stringOf } from "./attributes.ts";
+import { checkModel } from "./check-model.ts";
 import type { Constant, Model, Node } from "./graph.ts";
 import { operatorName } from "./ops/index.ts";
 import { OWN } from "./ops/quantizer.ts";
@@ -129,8 +130,9 @@ export const QUANTIZABLE: ReadonlySet<string> = new Set(ROWS.keys());
 /** Operators of models that are quantized already. */
 const CODED = /^(Quantize|Dequantize|DynamicQuantize|QLinear|QGemm|QAttention|ConvInteger|MatMulInteger|MatMulNBits)/;
 
-/** @throws ModelError for a model that is quantized already, naming a node that shows it */
-export function checkFloat({ graph }: Model): void {
-  const coded = graph.nodes.find(({ op, domain }) => CODED.test(op) || domain === OWN);
+/** @throws as {@link checkModel}; ModelError for a model that is quantized already, naming a node that shows it */
+export function checkFloat(model: Model): void {
+  checkModel(model);
+  const coded = model.graph.nodes.find(({ op, domain }) => CODED.test(op) || domain === OWN);
   if (coded) throw nodeError(coded, "expected a float model, got one that is quantized already");
 }

@@ -1,6 +1,7 @@
 // Which nodes of a model are quantized, and why the others are not (docs/math.md has no equation for it: the white paper's placement).
 // Products with weights always are; other functions only between values that are quantized anyway.
 
+import type { FormatName } from "../formats.ts";
 import type { Model, Node } from "../model/graph.ts";
 import { operatorName } from "../model/ops/index.ts";
 import { argumentOf, checkFloat, type Quantizable, quantizableOf } from "../model/quantizable.ts";
@@ -156,6 +157,8 @@ export class Choice {
   }
 }
 
+const FLOATS: readonly FormatName[] = ["float32", "float64", "float16", "bfloat16"];
+
 /** A node that stays in float. */
 export interface FloatNode {
   readonly node: Node;
@@ -166,12 +169,13 @@ export interface FloatNode {
 export interface QuantizationPlan {
   /** Those that compute with codes, or move them. */
   readonly quantized: readonly Node[];
-  /** Those that compute with float32. */
+  /** Those that compute with floats. */
   readonly float: readonly FloatNode[];
 }
 
 /**
- * The nodes that {@link simulate} quantizes, those that it does not, and why.
+ * The nodes that {@link simulate} quantizes, those that it does not, and why. For those that `quantizeModel` does, give it what
+ * `prepareModel` makes of the model: batch norms that are not folded stay in float, and so does what is behind them.
  * @throws as {@link simulate}
  */
 export function planQuantization(model: Model, scheme?: Scheme): QuantizationPlan {
@@ -184,7 +188,7 @@ export function planQuantization(model: Model, scheme?: Scheme): QuantizationPla
     const format = choice.edit.outline(node.outputs.find(Boolean) ?? "")?.format ?? "float32";
     if (decision.kind !== "float") {
       if (decision.kind !== "moves" || choice.isQuantized(choice.rootOf(node, 0).root)) quantized.push(node);
-    } else if (format === "float32") float.push({ node, reason: decision.reason });
+    } else if (FLOATS.includes(format)) float.push({ node, reason: decision.reason });
   }
   return { quantized, float };
 }

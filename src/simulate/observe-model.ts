@@ -40,7 +40,7 @@ export function withoutQuantizers(model: Model, which: "all" | "constants" = "al
 export async function observeModel(model: Model, samples: Samples, options: JobOptions = {}): Promise<Observations> {
   const outputs = new Set(model.graph.outputs.map(({ name }) => name));
   const observations = new Map<string, Observer>();
-  const observed = new Map<string, Observer[]>();
+  const observed = new Map<string, { readonly observer: Observer; readonly value: string }[]>();
   for (const {
     inputs,
     outputs: [name = ""],
@@ -48,15 +48,17 @@ export async function observeModel(model: Model, samples: Samples, options: JobO
     const source = outputs.has(name) ? name : (inputs[0] as string);
     const observer = observe();
     observations.set(name, observer);
-    observed.set(source, [...(observed.get(source) ?? []), observer]);
+    // a result that is quantized has left its name to what it is quantized to, and is called by a longer one
+    const value = source.startsWith(name) ? name : source;
+    observed.set(source, [...(observed.get(source) ?? []), { observer, value }]);
   }
   const session = new Session(fuseActivations(withoutQuantizers(model)));
   try {
     await eachSample(samples, "observe", options, (feeds) => {
       runSession(session, feeds, (name, place) => {
-        for (const observer of observed.get(name) ?? []) {
+        for (const { observer, value } of observed.get(name) ?? []) {
           observer.addFrom(lengthOf(place), inMemory(place.at, 4).source);
-          if (observer.nan > 0) throw modelError(`"${name}" holds NaN`);
+          if (observer.nan > 0) throw modelError(`"${value}" holds NaN`);
         }
       });
     });

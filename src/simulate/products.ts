@@ -52,7 +52,6 @@ function padded<A extends Float32Array | Uint8Array>(rows: A, n: number, length:
   return result;
 }
 
-const BLOCKS = ["16", "32", "64", "128", "256"];
 const FORMATS = ["int4", "uint4", "int8", "uint8"] as const;
 
 /** Codes as unsigned ones of so many bits; the zeros of their blocks, where they are not in the middle. */
@@ -92,7 +91,6 @@ function namesOf(draft: Draft, node: Node, { name, constant, scheme }: Weight, {
 /** Writes a product with a scale for each block of weights along k. */
 export function writeBlocks(draft: Draft, node: Node, weight: Weight): void {
   const { block = 0, format } = weight.scheme;
-  checkWord(`${block}`, BLOCKS, "weights.block");
   const bits = checkWord(format as "int4", FORMATS, "weights.format").endsWith("4") ? 4 : 8;
   const { shape } = weight.constant;
   const [k, n] = (isTurned(node) ? [shape[1], shape[0]] : shape) as [number, number];

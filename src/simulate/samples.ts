@@ -68,7 +68,7 @@ export async function eachSample(
     job.onProgress?.({ stage, done: index, ...total });
     await turn();
   }
-  if (index === 0) throw rangeError("samples", "at least one sample", samples);
+  if (index === 0) throw rangeError("samples", "at least one sample", index);
   return index;
 }
 

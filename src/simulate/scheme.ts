@@ -77,6 +77,8 @@ export interface ChosenNode {
 
 const TENSOR_KEYS = ["format", "bits", "symmetric", "narrow", "powerOfTwo", "range"];
 const WEIGHT_KEYS = [...TENSOR_KEYS, "perChannel", "block"];
+/** Weights that may have one scale, as onnxruntime has them. */
+const BLOCKS = [16, 32, 64, 128, 256];
 export const SCHEME_KEYS = ["weights", "activations", "bias", "nodes"];
 
 /** A tensor's scheme, checked; undefined for a format that values are computed in. */
@@ -104,12 +106,19 @@ const activationDefaults = () => ({ range: "auto" }) as const;
 
 function chooseWeights(given: FormatName | WeightScheme, of: string): Chosen<WeightScheme> | undefined {
   const chosen = choose(given, WEIGHT_KEYS, weightDefaults, of);
-  checkFlag(chosen?.scheme.perChannel, `${of}.perChannel`);
+  const { perChannel, block } = chosen?.scheme ?? {};
+  checkFlag(perChannel, `${of}.perChannel`);
+  if (block !== undefined && !BLOCKS.includes(block)) throw rangeError(`${of}.block`, BLOCKS.join(" or "), block);
   return chosen;
 }
 
 function chooseActivations(given: FormatName | ActivationScheme, of: string): Chosen<ActivationScheme> | undefined {
-  return choose(given, TENSOR_KEYS, activationDefaults, of);
+  const chosen = choose(given, TENSOR_KEYS, activationDefaults, of);
+  const codes = chosen?.target.codes;
+  if (codes && codes.bits > (codes.kind === "float" ? 8 : 16)) {
+    throw rangeError(`${of}.format`, "integers of at most 16 bits, floats of at most 8, or float32", codes.name);
+  }
+  return chosen;
 }
 
 /** What a scheme's `nodes` say, checked. */

@@ -1,7 +1,6 @@
 // A float model with quantizers where it would be quantized: in front of weights, on inputs, behind what nodes compute together with
 // their activation. What moves values shares their parameters.
 
-import { checkModel } from "../model/check-model.ts";
 import { type Constant, type Model, makeNode, type Node } from "../model/graph.ts";
 import { OWN } from "../model/ops/quantizer.ts";
 import { checkFloat } from "../model/quantizable.ts";
@@ -138,12 +137,12 @@ class Insertion {
 /**
  * A model whose values are rounded where they would be in integers: float32 that `run` computes. Activations are rounded once
  * {@link calibrate} has found their ranges; until then they pass as they are.
+ * @param model as `prepareModel` gives it: batch norms that are not folded stay in float, and so does what is behind them
  * @param scheme default: int8 weights with a scale a channel, uint8 activations
  * @throws ModelError for a model that is quantized already, or a weight that holds NaN
  * @throws TypeError or RangeError for a scheme that is none
  */
 export function simulate(model: Model, scheme?: Scheme): Model {
-  checkModel(model);
   checkFloat(model);
   const choice = new Choice(model, scheme);
   new Insertion(choice, scheme?.bias ?? false);

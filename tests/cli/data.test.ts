@@ -71,6 +71,12 @@ test("archives of arrays feed inputs by their names; one array alone needs none"
     [refused.code, refused.error],
     [1, 'octavo run: "both.npz" expected an array "x", got ["b", "a"]\n'],
   );
+  const twice = octavo("run", "two.onnx", "--data", "one.npz");
+  assert.deepEqual(
+    [twice.code, twice.error],
+    [1, 'octavo run: "one.npz" expected an array "a", got ["arr_0"]\n'],
+    "an array is not two inputs",
+  );
   write("cut.npz", readFileSync(join(folder, "both.npz")).subarray(0, 90));
   assert.match(
     octavo("run", "two.onnx", "--data", "cut.npz").error,

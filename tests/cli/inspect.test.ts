@@ -52,11 +52,12 @@ y     Sigmoid       float32 [4, 2, 3]
 0 multiply-accumulates
 octavo cannot run: 1 my.own:Fancy
 
+ranges cannot be measured on a model that octavo cannot run; with --activations dynamic
 0 nodes would be quantized
 3 nodes would be left in float:
-  a  Relu          nothing that is quantized takes its result
+  a  Relu          the scheme leaves activations in float
   b  my.own:Fancy  my.own:Fancy stays in float
-  y  Sigmoid       nothing that is quantized takes its result
+  y  Sigmoid       the scheme leaves activations in float
 
 shapes that cannot be inferred:
   ${problem}

@@ -69,7 +69,7 @@ test("writes a model and tells what became of the first", () => {
   assert.ok(agreement("deep/net.int8.onnx") >= 11);
 });
 
-test("--json is one document, --quiet nothing", () => {
+test("--json is one document, also with --quiet, which else is nothing", () => {
   const { code, out } = octavo(
     "quantize",
     "net.onnx",
@@ -97,6 +97,8 @@ test("--json is one document, --quiet nothing", () => {
   });
   const quiet = octavo("quantize", "net.onnx", "-o", "quiet.onnx", "--data", "images.npy", "--quiet");
   assert.deepEqual(quiet, { code: 0, out: "", error: "" });
+  const both = octavo("quantize", "net.onnx", "-o", "quiet.onnx", "--weights", "float16", "--quiet", "--json");
+  assert.equal(JSON.parse(both.out).output, "quiet.onnx");
 });
 
 test("images are data too", () => {
@@ -210,11 +212,15 @@ mkdirSync(join(folder, "folder.onnx"));
 /** What is refused: the code, the arguments behind the model, and the first line of stderr. */
 const REFUSED: readonly [code: number, args: string[], error: RegExp][] = [
   [2, ["--data", "images.npy"], /--output expected a file to write/],
-  [2, ["-o", "no.onnx"], /--data expected samples .*\(--activations dynamic or float32 need none\)/],
+  [
+    2,
+    ["-o", "no.onnx"],
+    /--data expected samples .*\(--activations dynamic or float32, --block, and --weights float16 need none\)/,
+  ],
   [
     2,
     ["-o", "no.onnx", "--data", "images.npy", "--weights", "int9"],
-    /--weights expected the name of a format, .*"int9"/,
+    /--weights expected the name of a format, as int8, .*"int9"/,
   ],
   [2, ["-o", "no.onnx", "--data", "images.npy", "--activations", "i8"], /--activations expected the name of a format/],
   [2, ["-o", "no.onnx", "--data", "images.npy", "--bits", "x"], /--bits expected a positive integer, got "x"/],
@@ -239,7 +245,10 @@ const REFUSED: readonly [code: number, args: string[], error: RegExp][] = [
   ],
   [1, ["-o", "no.onnx", "--data", "nothing.npy"], /expected at least one sample/],
   [1, ["-o", "no.onnx", "--data", "nan.npy"], /sample 0: "image" holds NaN/],
-  [1, ["-o", "no.onnx", "--data", "images.npy", "--skip", "conv9"], /"nodes" expected names of .* got "conv9"/],
+  [2, ["-o", "no.onnx", "--data", "images.npy", "--bits", "9"], /"bits" expected an integer of 2..8, got 9/],
+  [2, ["-o", "no.onnx", "--block", "7"], /"weights.block" expected 16 or 32 or 64 or 128 or 256, got 7/],
+  [2, ["-o", "no.onnx", "--data", "images.npy", "--activations", "float16"], /"activations.format" .* got "float16"/],
+  [2, ["-o", "no.onnx", "--data", "images.npy", "--skip", "conv9"], /"nodes" expected names of .* got "conv9"/],
 ];
 
 for (const [code, args, error] of REFUSED) {
@@ -273,6 +282,7 @@ test("compare: outputs, agreement, and layers in order with the worst marked", (
     ["image", "positive", "mean", "scores"],
   );
   assert.equal(out.match(/ worst$/gm)?.length, 3);
+  assert.doesNotMatch(octavo("compare", "net.onnx", "net.onnx", "--data", "images.npy").out, / worst$/m);
   const json = JSON.parse(octavo("compare", "net.onnx", "small.onnx", "--data", "images.npy", "--json").out);
   assert.deepEqual([json.samples, json.outputs.length, json.outputs[0].rows], [12, 1, 12]);
   assert.ok(json.outputs[0].sqnr > 20 && json.layers.every(({ mae }: { mae: number }) => mae >= 0));

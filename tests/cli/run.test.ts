@@ -134,6 +134,15 @@ test("rows beyond what a model takes are run in slices", () => {
   );
 });
 
+test("--samples takes the first rows, of several files too", () => {
+  const { code, out } = octavo("run", "relu.onnx", "--data", "six.npy", "--samples", "2", "-o", "two-rows.npy");
+  assert.equal(code, 0);
+  assert.match(out, /^input {3}"x" float32 \[2, 3\] from six.npy$/m);
+  assert.deepEqual(read("two-rows.npy").shape, [2, 3]);
+  octavo("run", "relu.onnx", "--data", "six.npy", "six.npy", "six.npy", "--samples", "7", "-o", "seven.npy");
+  assert.deepEqual(read("seven.npy").shape, [7, 3]);
+});
+
 test("numbers of another format are converted, and that is said", () => {
   const bytes = octavo("run", "relu.onnx", "--data", "bytes.npy", "-o", "bytes-out.npy");
   assert.match(bytes.out, /^input {3}"x" float32 \[1, 3\] from bytes.npy, converted from uint8$/m);
@@ -180,7 +189,7 @@ const REFUSED: readonly [code: number, args: string[], message: string][] = [
   [2, ["run", "relu.onnx", "--data"], "octavo run: Option '--data <value>' argument missing"],
   [1, ["run", "missing.onnx"], 'octavo run: cannot read "missing.onnx": there is no such file or folder'],
   [1, ["run", "."], 'octavo run: cannot read ".": it is a folder'],
-  [1, ["run", "relu.onnx"], `octavo run: "--data" expected ${EXPECTED}, got []`],
+  [2, ["run", "relu.onnx"], `octavo run: --data expected ${EXPECTED}, got []`],
   [1, ["run", "relu.onnx", "--data", "y=x.npy"], `octavo run: "--data" expected ${EXPECTED}, got "y=x.npy"`],
   [
     1,
@@ -216,7 +225,7 @@ const REFUSED: readonly [code: number, args: string[], message: string][] = [
   [
     1,
     ["run", "relu.onnx", "--data", "relu.onnx"],
-    'octavo run: relu.onnx: "npy" expected a file that begins with "\\x93NUMPY" and a version of 1 to 3, got',
+    'octavo run: relu.onnx: "data" expected a .npy or .npz file, a PNG or a JPEG, got',
   ],
 ];
 

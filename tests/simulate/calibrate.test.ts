@@ -156,7 +156,7 @@ test("what is wrong with samples is told, with their number", async () => {
   const holed = { ...seeded(SHAPE, 1), data: Float32Array.of(...seeded(SHAPE, 1).data.slice(1), Number.NaN) };
   await assert.rejects(calibrate(simulated, []), {
     name: "RangeError",
-    message: /"samples" expected at least one sample/,
+    message: /"samples" expected at least one sample, got 0/,
   });
   await assert.rejects(calibrate(simulated, 5 as never), { name: "TypeError", message: /"samples" expected an array/ });
   await assert.rejects(
@@ -164,6 +164,8 @@ test("what is wrong with samples is told, with their number", async () => {
     /sample 1: "x.shape" expected/,
   );
   await assert.rejects(calibrate(simulated, [good, good, { x: holed }] as never), /sample 2: "x" holds NaN/);
+  const endless = { ...seeded(SHAPE, 1), data: Float32Array.from(seeded(SHAPE, 1).data, (v) => v / 0) };
+  await assert.rejects(calibrate(simulated, [good, { x: endless }] as never), /sample 1: "[rpfg]" holds NaN/);
   await assert.rejects(quantizeModel(network()), /"calibration" expected samples/);
 });
 
@@ -192,6 +194,13 @@ test("schemes that are none and models that cannot be quantized are refused", as
     /unknown option "perChannel"/,
   );
   assert.throws(() => simulate(model, { nodes: { conv7: { skip: true } } }), /"nodes" expected names/);
+  for (const format of ["float16", "bfloat16", "int32"] as const) {
+    assert.throws(
+      () => simulate(model, { activations: format }),
+      /"activations.format" expected integers of at most 16/,
+    );
+  }
+  await assert.rejects(quantizeModel(new Uint8Array(9) as never), /"model" expected a model, as readOnnx gives it/);
   assert.throws(() => simulate(model, { weights: "mxfp8_e4m3" }), /"weights.format" expected a format with a scale/);
   const holed = new Map(model.graph.constants).set("w", {
     ...seeded([8, 3, 3, 3], 1),

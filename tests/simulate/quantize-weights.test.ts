@@ -235,7 +235,7 @@ test("errors say what is wrong", () => {
   assert.throws(() => quantizeWeights(quantized, ALONE), /quantized already/);
   const block = (format: "int8" | "int16", block: number) => () =>
     quantizeWeights(model(PRODUCT, { w: W }), { weights: { format, block } });
-  assert.throws(block("int8", 24), /"weights.block" expected "16" or .*, got "24"/);
+  assert.throws(block("int8", 24), /"weights.block" expected 16 or .*, got 24/);
   assert.throws(block("int16", 32), /"weights.format" expected "int4" or/);
   const wide = () => quantizeWeights(model(PRODUCT, { w: W }), { weights: "int16", activations: "dynamic" });
   assert.throws(wide, /"weights.format" expected "int8" or "uint8", got "int16"/);

@@ -94,4 +94,10 @@ test("what nothing quantized takes stays in float, and why is told", () => {
     q: 'its weight "p" is not a float32 constant',
   });
   assert.deepEqual(reasons(graph(nodes), { nodes: { y: { skip: true } } }).y, "the scheme leaves it in float");
+  const half = { format: "float16", shape: [4, 4, 1, 1], data: new Uint16Array(16) } as const;
+  const halves = modelOf([node("Conv", "x w", "c"), node("Sigmoid", "c", "y")], {
+    inputs: [{ ...X, format: "float16" }],
+    constants: constants({ w: half }),
+  });
+  assert.deepEqual(reasons(halves), { c: 'its weight "w" is not a float32 constant', y: 'its input "c" is in float' });
 });
