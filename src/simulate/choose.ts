@@ -1,6 +1,7 @@
 // Which nodes of a model are quantized, and why the others are not (docs/math.md has no equation for it: the white paper's placement).
 // Products with weights always are; other functions only between values that are quantized anyway.
 
+import { FORMATS } from "../formats.ts";
 import type { Model, Node } from "../model/graph.ts";
 import { operatorName } from "../model/ops/index.ts";
 import { argumentOf, checkFloat, type Quantizable, quantizableOf } from "../model/quantizable.ts";
@@ -166,7 +167,7 @@ export interface FloatNode {
 export interface QuantizationPlan {
   /** Those that compute with codes, or move them. */
   readonly quantized: readonly Node[];
-  /** Those that compute with float32. */
+  /** Those that compute with floats. */
   readonly float: readonly FloatNode[];
 }
 
@@ -184,7 +185,7 @@ export function planQuantization(model: Model, scheme?: Scheme): QuantizationPla
     const format = choice.edit.outline(node.outputs.find(Boolean) ?? "")?.format ?? "float32";
     if (decision.kind !== "float") {
       if (decision.kind !== "moves" || choice.isQuantized(choice.rootOf(node, 0).root)) quantized.push(node);
-    } else if (format === "float32") float.push({ node, reason: decision.reason });
+    } else if (FORMATS.get(format)?.kind === "float") float.push({ node, reason: decision.reason });
   }
   return { quantized, float };
 }

@@ -95,3 +95,12 @@ test("what nothing quantized takes stays in float, and why is told", () => {
   });
   assert.deepEqual(reasons(graph(nodes), { nodes: { y: { skip: true } } }).y, "the scheme leaves it in float");
 });
+
+test("what computes in float16 is listed as what stays in float", () => {
+  const half = { format: "float16", shape: [4, 4, 1, 1], data: new Uint16Array(16) } as const;
+  const model = modelOf([node("Conv", "x w", "y")], {
+    inputs: [{ ...X, format: "float16" }],
+    constants: constants({ w: half }),
+  });
+  assert.deepEqual(reasons(model), { y: 'its weight "w" is not a float32 constant' });
+});
