@@ -91,15 +91,25 @@ export class Choice {
     return reason === undefined ? { kind: "quantized", row, chosen } : float(reason);
   }
 
-  /** Whether a node is an activation that the node before it takes in, or goes on with a function of one value. */
+  /** Whether a node is a bias or an activation of the node before it, or goes on with a function of one value. */
   private isPart(node: Node, chosen: ChosenNode): boolean {
-    const i = argumentOf(node, (name) => this.edit.constant(name));
-    const x = i === undefined ? "" : (node.inputs[i] as string);
+    const x = node.inputs.find((name) => name && !this.edit.constant(name)) ?? "";
     const head = this.headOf(x);
     const decision = head && this.decisions.get(head);
     if (!head || decision?.kind !== "quantized" || !this.edit.isOnlyFor(x, [node])) return false;
-    if (this.isFunction(head)) return decision.chosen.activations === chosen.activations;
-    return decision.row.fuses === true && this.edit.maker(x) === head && ["Relu", "Clip"].includes(operatorName(node));
+    if (this.isFunction(head)) return this.isFunction(node) && decision.chosen.activations === chosen.activations;
+    const maker = this.edit.maker(x) as Node;
+    if (maker === head && this.isBias(node, head)) return true;
+    const isRectifier = ["Relu", "Clip"].includes(operatorName(node)) && this.isFunction(node);
+    return isRectifier && decision.row.fuses === true && (maker === head || this.isBias(maker, head));
+  }
+
+  /** Whether a node adds to each column of a product with a weight a number of its own. */
+  private isBias(node: Node, product: Node): boolean {
+    const columns = operatorName(product) === "MatMul" ? this.weightOf(product)?.shape.at(-1) : undefined;
+    const [bias] = node.inputs.flatMap((name) => this.edit.constant(name) ?? []);
+    const isOne = columns !== undefined && bias?.data.length === columns && bias.shape.at(-1) === columns;
+    return isOne && operatorName(node) === "Add";
   }
 
   private isFunction(node: Node): boolean {

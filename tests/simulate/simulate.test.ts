@@ -61,6 +61,14 @@ test("average pools, sums and their activations have parameters of their own", (
   assert.deepEqual(quantized(simulate(graph(nodes))), ["w_quantized", "x_quantized", "a", "r", "p", "y"]);
 });
 
+test("the bias of a product, and the activation behind it, come before its quantizer", () => {
+  const nodes = [node("MatMul", "x m", "p"), node("Add", "p c", "s"), node("Relu", "s", "y")];
+  const m = seeded([8, 8], 3);
+  const names = (c: Constant) => quantized(simulate(graph(nodes, { m, c })));
+  assert.deepEqual(names(seeded([8], 4)), ["m_quantized", "x_quantized", "y"]);
+  assert.ok(names(seeded([8, 1], 4)).includes("p"));
+});
+
 test("functions of one value in a row are rounded once, behind the last", () => {
   const row = [
     node("Conv", "x w", "a"),
