@@ -60,11 +60,22 @@ const SETTINGS = {
   write: false,
 };
 
+/**
+ * A bundle with the packed modules behind all else: gzip looks back 32 kB only, and would find nothing but them in what comes next.
+ * Nothing asks for them before a function of octavo's is called.
+ */
+function packedLast(text) {
+  const [line] = /^ *var packed = .*\n/m.exec(text) ?? [""];
+  const others = text.replace(line, "");
+  const end = others.match(/^ *return __toCommonJS\(/m)?.index ?? others.length;
+  return others.slice(0, end) + line + others.slice(end);
+}
+
 /** esbuild bundles; terser makes it small, for its names compress better: 4 kB of 142. */
 async function write(settings, head) {
   const { outputFiles } = await build({ ...SETTINGS, ...settings });
   const [{ path, text }] = outputFiles;
-  const { code } = await minify(text, {
+  const { code } = await minify(packedLast(text), {
     module: settings.format === "esm",
     ecma: 2022,
     compress: { passes: 2 },

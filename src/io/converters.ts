@@ -4,28 +4,16 @@
 import { nodeError } from "../check.ts";
 import { floatOf, floatsOf, integersOf, intOf, stringOf } from "../model/attributes.ts";
 import { typeOfFormat } from "../model/data-types.ts";
-import { type Attribute, type Constant, makeNode, type Node } from "../model/graph.ts";
+import { type Constant, makeNode, type Node, withAttributes } from "../model/graph.ts";
 import type { Raising } from "./opset.ts";
 
 /** A node in a version, from the one before. */
 type Converter = (node: Node, graph: Raising) => Node | readonly Node[];
 
-function withAttributes(node: Node, changes: Readonly<Record<string, Attribute | undefined>>): Node {
-  const attributes = new Map(node.attributes);
-  for (const [name, attribute] of Object.entries(changes)) {
-    if (attribute) attributes.set(name, attribute);
-    else attributes.delete(name);
-  }
-  return { ...node, attributes };
-}
-
 const without =
   (...names: string[]) =>
   (node: Node): Node =>
     withAttributes(node, Object.fromEntries(names.map((name) => [name, undefined])));
-
-const int = (value: number): Attribute => ({ kind: "int", value: BigInt(value) });
-const text = (value: string): Attribute => ({ kind: "string", value });
 
 const integers = (values: readonly bigint[]): Constant => ({
   format: "int64",
@@ -160,7 +148,7 @@ const countToInput: Converter = (node, graph) => {
 /** Until 12, all axes from one on were one. */
 const alongOneAxis: Converter = (node, graph) => {
   const axis = intOf(node, "axis", 1);
-  const last = withAttributes(node, { axis: int(-1) });
+  const last = withAttributes(node, { axis: -1n });
   const rank = graph.rank(node.inputs[0]);
   if (axis === -1 || axis + 1 === rank) return last;
   const [x = ""] = node.inputs;
@@ -179,14 +167,13 @@ const alongOneAxis: Converter = (node, graph) => {
 
 /** Equal parts have to be counted where their extents are not given. */
 const countOutputs: Converter = (node) =>
-  node.inputs[1] ? node : withAttributes(node, { num_outputs: int(node.outputs.length) });
+  node.inputs[1] ? node : withAttributes(node, { num_outputs: BigInt(node.outputs.length) });
 
 /** The first Upsample had a scale for rows and one for columns. */
 const allScales: Converter = (node) => {
   const scales = [1, 1, floatOf(node, "height_scale", 1), floatOf(node, "width_scale", 1)];
   const mode = stringOf<string>(node, "mode", "nearest") === "bilinear" ? "linear" : "nearest";
-  const attributes = { mode: text(mode), scales: { kind: "floats", value: scales } as const };
-  return withAttributes(without("height_scale", "width_scale")(node), attributes);
+  return withAttributes(node, { mode, scales, height_scale: undefined, width_scale: undefined });
 };
 
 const scalesToInput: Converter = (node, graph) => {
@@ -208,8 +195,8 @@ const placed: Converter = (node, graph) => {
   const [x = "", scales = ""] = node.inputs;
   const nearest = stringOf(node, "mode", "nearest") === "nearest";
   const how = {
-    coordinate_transformation_mode: text("asymmetric"),
-    ...(nearest && { nearest_mode: text(nearestMode(node, graph)) }),
+    coordinate_transformation_mode: "asymmetric",
+    ...(nearest && { nearest_mode: nearestMode(node, graph) }),
   };
   return { ...withAttributes(node, how), inputs: [x, graph.add(named(node, "roi"), floats([])), scales] };
 };
@@ -226,11 +213,10 @@ const withoutEmpty: Converter = (node, graph) => {
 /** Sampling modes were called after two dimensions. */
 const samplingMode: Converter = (node) => {
   const mode = stringOf(node, "mode", "bilinear").replace("bilinear", "linear").replace("bicubic", "cubic");
-  return withAttributes(node, { mode: text(mode) });
+  return withAttributes(node, { mode });
 };
 
-const atHalfPixel: Converter = (node) =>
-  withAttributes(node, { coordinate_transformation_mode: text("output_half_pixel") });
+const atHalfPixel: Converter = (node) => withAttributes(node, { coordinate_transformation_mode: "output_half_pixel" });
 
 const axisToInput: Converter = (node, graph) => {
   const axis = BigInt(intOf(node, "axis", 1));

@@ -7,7 +7,9 @@ import {
   type Constant,
   constantOf,
   type Graph,
+  IR_OF_CONSTANTS,
   type Model,
+  Names,
   NEWEST,
   type Node,
   namesOf,
@@ -20,9 +22,6 @@ import type { Known } from "../model/operator.ts";
 import { CONVERTERS } from "./converters.ts";
 import { irOf, sinceOf, versionNeeded } from "./operator-versions.ts";
 import { decode } from "./wire.ts";
-
-/** The first version of the file format in which constants need not be inputs as well. */
-const IR_OF_CONSTANTS = 4;
 
 /** Stands for extents that are known only when the model runs: ranks and formats are asked for, not extents. */
 const ANY_EXTENT = 8;
@@ -47,21 +46,13 @@ function knownValues(model: Model): ReadonlyMap<string, Known> {
 
 /** What all graphs of a model share while it is raised. */
 class Raised {
-  private readonly names: Set<string>;
+  readonly names: Names;
   private readonly model: Model;
   private values: ReadonlyMap<string, Known> | undefined;
 
   constructor(model: Model) {
     this.model = model;
-    this.names = namesOf(model.graph);
-  }
-
-  /** A name that no value has yet. */
-  freshName(wanted: string): string {
-    let name = wanted;
-    for (let i = 2; this.names.has(name); i++) name = `${wanted}_${i}`;
-    this.names.add(name);
-    return name;
+    this.names = new Names(namesOf(model.graph));
   }
 
   known(name: string): Known | undefined {
@@ -83,8 +74,9 @@ export class Raising {
     this.constants = new Map(graph.constants);
   }
 
+  /** A name that no value has yet. */
   freshName(wanted: string): string {
-    return this.shared.freshName(wanted);
+    return this.shared.names.fresh(wanted);
   }
 
   /** Adds a constant; gives its name. */
@@ -96,7 +88,7 @@ export class Raising {
 
   /** A constant of the graph. */
   constant(name: string | undefined): Constant | undefined {
-    return constantOf({ ...this.graph, constants: this.constants }, name ?? "");
+    return constantOf(this, name);
   }
 
   isTaken(name: string): boolean {

@@ -3,13 +3,13 @@
 
 import { nodeError, nodeRangeError } from "../check.ts";
 import { sizeOf } from "../tensor/shape.ts";
+import type { Axis } from "../tensor/sliding.ts";
 import { intOf } from "./attributes.ts";
 import { multiples, type Operands, prepareProduct } from "./float-product.ts";
 import { FLOATS } from "./integers.ts";
 import type { Call, Known, Place, Site } from "./operator.ts";
 import { keepWords, keepZeros } from "./record.ts";
 import { checkFormats, input } from "./site.ts";
-import type { Axis } from "./windows.ts";
 
 /** What a convolution is of. */
 export interface Images {

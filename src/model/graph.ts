@@ -102,6 +102,9 @@ export function checkOpsets({ graph, opsets }: Model): void {
   throw modelError(`expected operators of an opset of ${OLDEST}..${NEWEST}, got ${version ?? "none"}`);
 }
 
+/** The first version of the file format in which a constant is not listed among the inputs. */
+export const IR_OF_CONSTANTS = 4;
+
 /** A model with another graph. */
 export function withGraph(model: Model, graph: Partial<Graph>): Model {
   return { ...model, graph: { ...model.graph, ...graph } };
@@ -113,8 +116,8 @@ export function versionOf(model: Model, node: Node): number {
 }
 
 /** A constant that is a tensor of numbers; undefined if the name is no constant's. */
-export function constantOf(graph: Graph, name: string): Constant | undefined {
-  const constant = graph.constants.get(name);
+export function constantOf({ constants }: Pick<Graph, "constants">, name: string | undefined): Constant | undefined {
+  const constant = constants.get(name ?? "");
   return constant && "data" in constant ? constant : undefined;
 }
 
@@ -150,6 +153,29 @@ export function namesOf(graph: Graph, names = new Set<string>()): Set<string> {
     for (const inner of [...node.attributes.values()].flatMap(graphsOf)) namesOf(inner, names);
   }
   return names;
+}
+
+/** Names that are taken. */
+export class Names {
+  private readonly taken: Set<string>;
+  /** How many names there are that are like one. */
+  private readonly counts = new Map<string, number>();
+
+  constructor(taken: Set<string>) {
+    this.taken = taken;
+  }
+
+  /** A name that was not taken until now: the one that is wanted, or one like it. */
+  fresh(wanted: string): string {
+    let name = wanted;
+    while (this.taken.has(name)) {
+      const count = (this.counts.get(wanted) ?? 1) + 1;
+      this.counts.set(wanted, count);
+      name = `${wanted}_${count}`;
+    }
+    this.taken.add(name);
+    return name;
+  }
 }
 
 /** Names of what the subgraphs of a node take from around it. */
@@ -238,17 +264,12 @@ export function makersOf(graph: Graph): Map<string, Node> {
 
 /** Nodes whose names are their own, where they have any: others refuse a model with two of the same. */
 function namedApart(nodes: readonly Node[]): Node[] {
-  const names = new Set(nodes.map(({ name }) => name));
+  const names = new Names(new Set(nodes.map(({ name }) => name)));
   const met = new Set<string>();
   return nodes.map((node) => {
     const isFirst = node.name === "" || !met.has(node.name);
     met.add(node.name);
-    if (isFirst) return node;
-    let i = 2;
-    while (names.has(`${node.name}_${i}`)) i++;
-    const name = `${node.name}_${i}`;
-    names.add(name);
-    return { ...node, name };
+    return isFirst ? node : { ...node, name: names.fresh(node.name) };
   });
 }
 
@@ -264,13 +285,25 @@ export function withoutUnused(model: Model): Model {
 }
 
 /** An attribute's value as a literal has it: numbers are floats, bigints integers. */
-type Literal = bigint | number | string | readonly bigint[] | Constant;
+export type Literal = bigint | number | string | readonly bigint[] | readonly number[] | Constant;
 
 function attributeOf(value: Literal): Attribute {
   if (typeof value === "bigint") return { kind: "int", value };
   if (typeof value === "number") return { kind: "float", value };
   if (typeof value === "string") return { kind: "string", value };
-  return "data" in value ? { kind: "tensor", value } : { kind: "ints", value };
+  if ("data" in value) return { kind: "tensor", value };
+  const isFloats = (list: readonly unknown[]): list is readonly number[] => typeof list[0] === "number";
+  return isFloats(value) ? { kind: "floats", value } : { kind: "ints", value };
+}
+
+/** A node with other attributes: those that are undefined go. */
+export function withAttributes(node: Node, changes: Readonly<Record<string, Literal | undefined>>): Node {
+  const attributes = new Map(node.attributes);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined) attributes.delete(name);
+    else attributes.set(name, attributeOf(value));
+  }
+  return { ...node, attributes };
 }
 
 /** A node made here. */
@@ -281,6 +314,5 @@ export function makeNode(
   attributes: Readonly<Record<string, Literal>> = {},
   domain = "",
 ): Node {
-  const entries = Object.entries(attributes).map(([name, value]) => [name, attributeOf(value)] as const);
-  return { name: outputs[0] ?? "", op, domain, inputs, outputs, attributes: new Map(entries) };
+  return withAttributes({ name: outputs[0] ?? "", op, domain, inputs, outputs, attributes: new Map() }, attributes);
 }

@@ -23,6 +23,11 @@ export interface Quantizable {
   refuses?(node: Node, constant: (name: string) => Constant | undefined): string | undefined;
 }
 
+/** Whether a product is not multiplied by anything else, nor its bias: a Gemm may be. */
+export function isPlain(node: Node): boolean {
+  return floatOf(node, "alpha", 1) === 1 && floatOf(node, "beta", 1) === 1;
+}
+
 const LINEAR = { kind: "linear", fuses: true } as const;
 const VALUES: Quantizable = { kind: "values" };
 const MOVES: Quantizable = { kind: "moves" };
@@ -70,17 +75,15 @@ export function argumentOf(node: Node, constant: (name: string) => Constant | un
   return number === undefined ? undefined : 1 - number;
 }
 
-/** Operators whose result is some of their input's values. */
-const MOVING = [
+/** Operators that only say where their input's values go. */
+export const MOVING = [
   "DepthToSpace",
   "Expand",
   "Flatten",
   "Gather",
   "GatherElements",
   "GatherND",
-  "GlobalMaxPool",
   "Identity",
-  "MaxPool",
   "Reshape",
   "Slice",
   "SpaceToDepth",
@@ -110,7 +113,7 @@ const ROWS = new Map<string, Quantizable>([
   ["Mul", { ...VALUES, operands: all }],
   ["Concat", { ...VALUES, operands: all }],
   ...named([...FUNCTIONS, "AveragePool", "GlobalAveragePool", "ReduceMean"], VALUES),
-  ...named(MOVING, MOVES),
+  ...named([...MOVING, "GlobalMaxPool", "MaxPool"], MOVES),
   ["Pad", { ...MOVES, refuses: padsOther }],
   ["Resize", { ...MOVES, refuses: interpolates }],
 ]);
@@ -122,11 +125,6 @@ export function quantizableOf(node: Node): Quantizable | undefined {
 
 /** The names of the operators of which something may be quantized. */
 export const QUANTIZABLE: ReadonlySet<string> = new Set(ROWS.keys());
-
-/** Inputs of a node that are quantized as activations. */
-export function operandsOf(node: Node): number[] {
-  return quantizableOf(node)?.operands?.(node) ?? [0];
-}
 
 /** Operators of models that are quantized already. */
 const CODED = /^(Quantize|Dequantize|DynamicQuantize|QLinear|QGemm|QAttention|ConvInteger|MatMulInteger|MatMulNBits)/;

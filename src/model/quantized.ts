@@ -18,7 +18,7 @@ import { weightOf } from "../tensor/weight.ts";
 import type { Arena, Take } from "../wasm/arena.ts";
 import { SLACK } from "../wasm/heap.ts";
 import type { Engine } from "../wasm/kernels.ts";
-import { intsOf } from "./attributes.ts";
+import { intOf, intsOf } from "./attributes.ts";
 import { readPlace } from "./evaluate.ts";
 import type { Node } from "./graph.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "./operator.ts";
@@ -199,6 +199,17 @@ export function checkBias(site: Site, at: number, format: FormatName, count: num
 export function mapper(engine: Engine, x: Operand, { codes }: Result, step: Step, take: Take) {
   const map = tabled(engine, x, codes, step, take);
   return (from: number, to: number) => mapAll(engine, map, x.length, inMemory(from, 1).source, inMemory(to, 1).sink);
+}
+
+/** An image's channels and spatial axes, wherever its channels are, and the shape of another of the same kind. */
+export function imageOf({ node }: Site, { shape }: Known) {
+  if (shape.length < 3) throw nodeError(node, `expected images of three axes or more, got [${shape}]`);
+  const isLast = intOf(node, "channels_last", 0) !== 0;
+  const [images = 0, ...extents] = shape;
+  const channels = (isLast ? extents.pop() : extents.shift()) as number;
+  const shaped = (others: readonly number[], count = channels) =>
+    isLast ? [images, ...others, count] : [images, count, ...others];
+  return { isLast, images, channels, extents, shaped };
 }
 
 /** Extents whose last two axes are exchanged. */

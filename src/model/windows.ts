@@ -1,22 +1,9 @@
 // Windows that move over an image: strides, dilations and pads of a node, an axis at a time.
 
 import { nodeError, nodeRangeError } from "../check.ts";
+import { type Axis, reachOf, windowsAlong } from "../tensor/sliding.ts";
 import { intOf, intsOf, stringOf } from "./attributes.ts";
 import type { Site } from "./operator.ts";
-
-/** How a window moves along one axis. */
-export interface Axis {
-  /** Extent of the image. */
-  readonly input: number;
-  /** Taps of the window. */
-  readonly kernel: number;
-  readonly stride: number;
-  readonly dilation: number;
-  /** Padding before and after the image. */
-  readonly before: number;
-  readonly after: number;
-  readonly output: number;
-}
 
 /** An axis that is not there: one pixel, met by one tap. */
 export const MISSING: Axis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 };
@@ -35,9 +22,6 @@ export function extentsOf({ node }: Site, name: string, count: number, lo: numbe
   if (values.length === count && values.every((value) => value >= lo && value <= MOST)) return values;
   throw nodeRangeError(node, name, `${count} integers of ${lo}..${MOST}`, values);
 }
-
-/** The extent of a window with its dilation. */
-export const reachOf = ({ kernel, dilation }: Pick<Axis, "kernel" | "dilation">) => (kernel - 1) * dilation + 1;
 
 const AUTO_PADS = ["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"] as const;
 
@@ -89,15 +73,9 @@ export function slidingAxes(site: Site, inputs: readonly number[], weight?: read
       const output = Math.ceil(input / stride);
       return { ...axis, ...halves((output - 1) * stride + reach - input, how), output };
     }
-    const room = input + axis.before + axis.after - reach;
-    if (room < 0)
-      throw nodeError(
-        site.node,
-        `expected a kernel of at most ${room + reach}, the padded image's extent, got one of ${reach}`,
-      );
-    const windows = (reachesBeyond ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
-    // the last one has to begin before the padding behind
-    const isTooFar = reachesBeyond && (windows - 1) * stride >= input + axis.before;
-    return { ...axis, output: windows - +isTooFar };
+    const output = windowsAlong(axis, reachesBeyond);
+    if (output !== undefined) return { ...axis, output };
+    const most = input + axis.before + axis.after;
+    throw nodeError(site.node, `expected a kernel of at most ${most}, the padded image's extent, got one of ${reach}`);
   });
 }

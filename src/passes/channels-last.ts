@@ -1,9 +1,10 @@
 // Images of codes with their channels last, as the integer kernels have them: transpositions at the borders of integer parts only.
 
 import { intOf, intsOf } from "../model/attributes.ts";
-import { type Constant, type Model, makeNode, type Node } from "../model/graph.ts";
+import { type Constant, type Model, makeNode, type Node, withAttributes } from "../model/graph.ts";
 import { operatorName } from "../model/ops/index.ts";
 import { OWN } from "../model/ops/quantizer.ts";
+import { BYTES } from "../model/quantized.ts";
 import { type Edit, rewrite } from "./edit.ts";
 import { rankOf } from "./outline.ts";
 import { removeIdentities } from "./remove-identities.ts";
@@ -19,8 +20,6 @@ const IMAGES: Readonly<Record<string, string>> = {
   [`${MICROSOFT}:QLinearGlobalAveragePool`]: MICROSOFT,
   MaxPool: OWN,
 };
-
-const CODES = ["int8", "uint8"];
 
 const last = (rank: number) => [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2), 1];
 const first = (rank: number) => [0, rank - 1, ...Array.from({ length: rank - 2 }, (_, i) => i + 1)];
@@ -43,16 +42,14 @@ function turn(edit: Edit, node: Node): void {
   const [y = "", ...more] = node.outputs;
   const outline = edit.outline(x);
   const rank = rankOf(outline) ?? 0;
-  const isImage = outline && CODES.includes(outline.format) && (rank === 3 || rank === 4) && !more.some(Boolean);
+  const isImage = outline && BYTES.includes(outline.format) && (rank === 3 || rank === 4) && !more.some(Boolean);
   if (domain === undefined || !isImage || intOf(node, "channels_last", 0) !== 0) return;
   const known = turned(edit, x, last(rank));
   const [from, to] = [known ?? edit.freshName(`${x}.last`), edit.freshName(`${y}.last`)];
-  const attributes = new Map([...node.attributes, ["channels_last", { kind: "int", value: 1n }] as const]);
-  edit.useDomain(domain, 1);
   edit.replace(
     node,
     ...(known ? [] : [transpose(x, from, last(rank))]),
-    { ...node, domain, attributes, inputs: [from, ...others], outputs: [to] },
+    { ...withAttributes(node, { channels_last: 1n }), domain, inputs: [from, ...others], outputs: [to] },
     transpose(to, y, first(rank)),
   );
 }
@@ -61,8 +58,8 @@ function turn(edit: Edit, node: Node): void {
 interface Indifferent {
   /** Which of a node's inputs are tensors to transpose. */
   readonly operands: (node: Node) => readonly number[];
-  /** What else changes: the node, with nodes that it needs before it; undefined if it cannot be told. */
-  readonly change?: (edit: Edit, node: Node, order: readonly number[]) => readonly Node[] | undefined;
+  /** What else changes: the node then; undefined if it cannot be told. */
+  readonly change?: (edit: Edit, node: Node, order: readonly number[]) => Node | undefined;
 }
 
 const unary: Indifferent = { operands: () => [0] };
@@ -72,20 +69,19 @@ const all: Indifferent = { operands: ({ inputs }) => [...inputs.keys()] };
 const isOne = (constant: Constant | undefined) => constant !== undefined && constant.data.length === 1;
 
 /** The same operator with another number for its axis. */
-function changeAxis(_: Edit, node: Node, order: readonly number[]): readonly Node[] | undefined {
+function changeAxis(_: Edit, node: Node, order: readonly number[]): Node | undefined {
   const axis = intOf(node, "axis", undefined);
   const value = order.at(axis ?? order.length);
-  if (value === undefined) return undefined;
-  return [{ ...node, attributes: new Map([...node.attributes, ["axis", { kind: "int", value: BigInt(value) }]]) }];
+  return value === undefined ? undefined : withAttributes(node, { axis: BigInt(value) });
 }
 
 /** A quantizer of one scale. */
-function keepScale(edit: Edit, node: Node): readonly Node[] | undefined {
-  return isOne(edit.constant(node.inputs[1])) ? [node] : undefined;
+function keepScale(edit: Edit, node: Node): Node | undefined {
+  return isOne(edit.constant(node.inputs[1])) ? node : undefined;
 }
 
 /** Pads of other axes. */
-function changePads(edit: Edit, node: Node, order: readonly number[]): readonly Node[] | undefined {
+function changePads(edit: Edit, node: Node, order: readonly number[]): Node | undefined {
   const [x = "", pads = "", fill = "", axes = ""] = node.inputs;
   const listed = edit.constant(pads);
   const given = listed ? Array.from(listed.data as BigInt64Array) : intsOf(node, "pads", undefined)?.map(BigInt);
@@ -96,11 +92,8 @@ function changePads(edit: Edit, node: Node, order: readonly number[]): readonly 
     value[axis] = given[a] as bigint;
     value[axis + rank] = given[a + rank] as bigint;
   });
-  if (!listed)
-    return [{ ...node, attributes: new Map([...node.attributes, ["pads", { kind: "ints", value: [...value] }]]) }];
-  const name = edit.freshName(pads);
-  const constant = makeNode("Constant", [], [name], { value: { format: "int64", shape: [2 * rank], data: value } });
-  return [constant, { ...node, inputs: [x, name, fill] }];
+  if (!listed) return withAttributes(node, { pads: [...value] });
+  return { ...node, inputs: [x, edit.addConstant(pads, value, [2 * rank], "int64"), fill] };
 }
 
 const INDIFFERENT: Readonly<Record<string, Indifferent>> = {
@@ -127,24 +120,18 @@ function orderOf(node: Node | undefined): readonly number[] | undefined {
   return order.length > 2 && order.join() === first(order.length).join() ? order : undefined;
 }
 
-/** A constant with axes before its own up to a rank. */
-function widened(edit: Edit, name: string, constant: Constant, rank: number): Node {
-  const shape = [...new Array<number>(rank - constant.shape.length).fill(1), ...constant.shape];
-  return makeNode("Constant", [], [edit.freshName(name)], { value: { ...constant, shape } });
-}
-
 /** An operand in another order: what a transposition was made from, or transposed; undefined if it cannot be. */
 function operandIn(edit: Edit, name: string, order: readonly number[]): { name: string; nodes: Node[] } | undefined {
   const maker = edit.maker(name);
   if (orderOf(maker)?.length === order.length) return { name: maker?.inputs[0] as string, nodes: [] };
   const constant = edit.constant(name);
   if (isOne(constant)) return { name, nodes: [] };
-  const known =
-    constant && constant.shape.length <= order.length ? widened(edit, name, constant, order.length) : undefined;
-  if (!known && rankOf(edit.outline(name)) !== order.length) return undefined;
+  const missing = order.length - (constant?.shape.length ?? rankOf(edit.outline(name)) ?? Infinity);
+  if (missing < 0 || (missing > 0 && !constant)) return undefined;
   const to = edit.freshName(`${name}.last`);
-  const moved = transpose(known?.outputs[0] ?? name, to, last(order.length));
-  return { name: to, nodes: known ? [known, moved] : [moved] };
+  const shape = [...new Array<number>(missing).fill(1), ...(constant?.shape ?? [])];
+  const from = constant ? edit.add(name, { ...constant, shape }) : name;
+  return { name: to, nodes: [transpose(from, to, last(order.length))] };
 }
 
 /** Pushes the transpositions before a node behind it. */
@@ -161,10 +148,10 @@ function push(edit: Edit, node: Node): void {
   const to = edit.freshName(`${y}.last`);
   const inputs = node.inputs.map((name, i) => operands[places.indexOf(i)]?.name ?? name);
   const changed = { ...node, inputs, outputs: [to] };
-  const nodes = indifferent.change ? indifferent.change(edit, changed, order) : [changed];
-  if (!nodes || operands.some((operand) => !operand)) return;
+  const moved = indifferent.change ? indifferent.change(edit, changed, order) : changed;
+  if (!moved || operands.some((operand) => !operand)) return;
   const before = operands.flatMap((operand) => operand?.nodes ?? []);
-  edit.replace(node, ...before, ...nodes, transpose(to, y, order));
+  edit.replace(node, ...before, moved, transpose(to, y, order));
 }
 
 /** A transposition that moves axes of one index only, as a reshaping: that costs nothing. */
@@ -177,10 +164,8 @@ function flatten(edit: Edit, node: Node): void {
   const target = order.map((axis) => (shape[axis] === other[axis] ? BigInt(shape[axis] as number) : -1n));
   const isMoved = kept.some((axis, i) => i > 0 && axis < (kept[i - 1] as number));
   if (isMoved || target.filter((extent) => extent < 0n).length > 1) return;
-  const name = edit.freshName(`${y}.shape`);
-  const data = BigInt64Array.from(target);
-  const constant = makeNode("Constant", [], [name], { value: { format: "int64", shape: [data.length], data } });
-  edit.replace(node, constant, makeNode("Reshape", [x, name], [y]));
+  const name = edit.addConstant(`${y}.shape`, BigInt64Array.from(target), [target.length], "int64");
+  edit.replace(node, makeNode("Reshape", [x, name], [y]));
 }
 
 /** The same model; between transpositions, images of codes have their channels last. */

@@ -1,27 +1,10 @@
 // A graph being rewritten: what gives and what takes each value stays true through every change. Every pass is a rule that looks at
 // one node after the other and changes what is around it.
 
-import type { FormatName } from "../formats.ts";
-import {
-  type Constant,
-  constantOf,
-  feedsOf,
-  type Graph,
-  inOrder,
-  type Model,
-  type Node,
-  namesOf,
-  takenBy,
-  versionOf,
-  withGraph,
-  withoutUnused,
-} from "../model/graph.ts";
+import { inOrder, type Model, type Node, takenBy, versionOf } from "../model/graph.ts";
 import { operatorOf } from "../model/ops/index.ts";
-import type { TensorArray } from "../tensor/tensor.ts";
+import { Writing } from "../model/writing.ts";
 import { type Outline, outlinesOf } from "./outline.ts";
-
-/** The first version of the file format in which a constant is not listed among the inputs. */
-const IR_OF_CONSTANTS = 4;
 
 /** Whether a node takes a value by an input only, and not inside a subgraph. */
 function takesOutside(node: Node, name: string): boolean {
@@ -33,27 +16,19 @@ const renamed = (names: readonly string[], from: string, to: string) =>
   names.map((name) => (name === from ? to : name));
 
 /** A model's graph that can be changed; `model` is what has become of it. */
-export class Edit {
-  private readonly before: Model;
+export class Edit extends Writing {
   /** The nodes, where they stand: one that is made stands where the one that it replaces stood. */
   private readonly slots: Set<Node>[] = [];
   private readonly slotOf = new Map<Node, Set<Node>>();
   private readonly makers = new Map<string, Node>();
   private readonly takers = new Map<string, Set<Node>>();
   private readonly outputs: ReadonlySet<string>;
-  private readonly constants: Graph["constants"] & Map<string, Constant>;
-  private readonly opsets: Map<string, number>;
-  private names: Set<string> | undefined;
-  /** How many names there are that are like one. */
-  private readonly counts = new Map<string, number>();
   private outlines: ReadonlyMap<string, Outline> | undefined;
   private changed = false;
 
   constructor(model: Model) {
-    this.before = model;
+    super(model);
     this.outputs = new Set(model.graph.outputs.map(({ name }) => name));
-    this.constants = new Map(model.graph.constants) as typeof this.constants;
-    this.opsets = new Map(model.opsets);
     for (const node of inOrder(model.graph)) {
       const slot = new Set<Node>();
       this.slots.push(slot);
@@ -108,11 +83,6 @@ export class Edit {
     return this.takersOf(name).every((node) => nodes.includes(node) && takesOutside(node, name));
   }
 
-  /** A constant that is a tensor of numbers. */
-  constant(name: string | undefined): Constant | undefined {
-    return constantOf({ ...this.before.graph, constants: this.constants }, name ?? "");
-  }
-
   /** What is known of a value of the model as it was. */
   outline(name: string): Outline | undefined {
     this.outlines ??= outlinesOf(this.before);
@@ -121,31 +91,6 @@ export class Edit {
 
   version(node: Node): number {
     return versionOf(this.before, node);
-  }
-
-  /** Says that nodes of a domain are there. */
-  useDomain(domain: string, version: number): void {
-    if (!this.opsets.has(domain)) this.opsets.set(domain, version);
-  }
-
-  /** A name that no value has yet: the one that is wanted, or one like it. */
-  freshName(wanted: string): string {
-    this.names ??= namesOf(this.before.graph);
-    let name = wanted;
-    while (this.names.has(name)) {
-      const count = (this.counts.get(wanted) ?? 1) + 1;
-      this.counts.set(wanted, count);
-      name = `${wanted}_${count}`;
-    }
-    this.names.add(name);
-    return name;
-  }
-
-  /** Adds a constant; returns its name. */
-  addConstant(wanted: string, data: TensorArray, shape: readonly number[], format: FormatName = "float32"): string {
-    const name = this.freshName(wanted);
-    this.constants.set(name, { format, shape, data });
-    return name;
   }
 
   /** The name of another constant for a node that takes this one: the same, if nothing else takes it. */
@@ -197,12 +142,7 @@ export class Edit {
 
   /** The model as it is now; the one that it was if nothing was changed. */
   get model(): Model {
-    if (!this.changed) return this.before;
-    const graph = { ...this.before.graph, constants: this.constants };
-    const nodes = this.slots.flatMap((slot) => [...slot]);
-    // a constant that is listed as an input is one that could be fed, and an old file lists all: now none can
-    const changed = withGraph(this.before, { ...graph, nodes, inputs: feedsOf(graph) });
-    return withoutUnused({ ...changed, opsets: this.opsets, ir: Math.max(changed.ir, IR_OF_CONSTANTS) });
+    return this.changed ? this.with(this.slots.flatMap((slot) => [...slot])) : this.before;
   }
 }
 

@@ -4,7 +4,7 @@
 import { floatOf } from "../model/attributes.ts";
 import { type Attribute, type Model, makeNode, type Node } from "../model/graph.ts";
 import { type Edit, rewrite } from "./edit.ts";
-import { numberOf } from "./match.ts";
+import { boundsOf } from "./match.ts";
 
 const DOMAIN = "com.microsoft";
 
@@ -13,10 +13,7 @@ const ACTIVATIONS = new Map(
   Object.entries<(edit: Edit, node: Node) => readonly number[] | undefined>({
     Relu: () => [],
     LeakyRelu: (_, node) => [Math.fround(floatOf(node, "alpha", 0.01))],
-    Clip(edit, node) {
-      const [low = Number.NaN, high = Number.NaN] = [1, 2].map((i) => numberOf(edit, node, i));
-      return low <= high ? [low, high] : undefined;
-    },
+    Clip: boundsOf,
   }),
 );
 
@@ -60,7 +57,6 @@ function rule(edit: Edit, node: Node): void {
   if (!values || edit.version(maker) < since) return;
   const activation = makeNode("", [], [], { activation: node.op }).attributes;
   const attributes = new Map([...maker.attributes, ...activation, ...parameters(values)]);
-  edit.useDomain(DOMAIN, 1);
   edit.replace(node, { ...maker, op: fused, domain: DOMAIN, outputs: node.outputs, attributes });
 }
 

@@ -1,9 +1,9 @@
 // What exporters scatter over many nodes, put together: the forms of docs/math.md, equation 79, one row each.
 
 import { floatOf, intOf, intsOf, stringOf } from "../model/attributes.ts";
-import { type Constant, type Model, makeNode, type Node } from "../model/graph.ts";
+import { type Constant, type Model, makeNode, type Node, withAttributes } from "../model/graph.ts";
 import { type Edit, rewrite } from "./edit.ts";
-import { type Match, match, numberOf, type Pattern } from "./match.ts";
+import { boundsOf, type Match, match, type Pattern } from "./match.ts";
 import { endsIn, rankOf } from "./outline.ts";
 
 /** The highest version that a model is raised to, when it is written, for the sake of a node that was put together. */
@@ -125,7 +125,7 @@ const clamped =
   ({ values, scalars }: Match, edit: Edit, root: Node): Parts =>
     clampParts(edit, root, values.get("x") as string, scalars.get("low") ?? least, scalars.get("high") ?? Infinity);
 
-const withAttributes = (attributes: NonNullable<Parts["attributes"]>) => (found: Match) => ({
+const ofX = (attributes: NonNullable<Parts["attributes"]>) => (found: Match) => ({
   inputs: [found.values.get("x") as string],
   attributes,
 });
@@ -159,7 +159,7 @@ const FUSIONS: readonly Fusion[] = [
     op: "HardSigmoid",
     since: 6,
     pattern: over(RELU6_OF_X3, 6),
-    make: withAttributes({ alpha: 1 / 6, beta: 0.5 }),
+    make: ofX({ alpha: 1 / 6, beta: 0.5 }),
   },
   {
     op: "HardSigmoid",
@@ -192,14 +192,14 @@ const FUSIONS: readonly Fusion[] = [
     make: withScalars((get) => ({ alpha: get("alpha") })),
   },
   // below 24 a Swish has another name; raising a model so far would be too much for it
-  { ...SILU, pattern: mul("x", sigmoid("x")), make: withAttributes({ alpha: 1 }) },
+  { ...SILU, pattern: mul("x", sigmoid("x")), make: ofX({ alpha: 1 }) },
   {
     ...SILU,
     pattern: mul("x", sigmoid(mul("x", scalar("alpha")))),
     make: withScalars((get) => ({ alpha: get("alpha") })),
   },
   { op: "Gelu", since: 20, pattern: half(erf(over("x", Math.SQRT2))) },
-  { op: "Gelu", since: 20, pattern: half(TANH_OF_X), make: withAttributes({ approximate: "tanh" }) },
+  { op: "Gelu", since: 20, pattern: half(TANH_OF_X), make: ofX({ approximate: "tanh" }) },
   { op: "LayerNormalization", since: 17, pattern: mul(normalized(CENTERED), constant("scale")), make: scaledNorm },
   {
     op: "LayerNormalization",
@@ -218,12 +218,11 @@ function fits(edit: Edit, { values, rank }: Match): boolean {
 /** Puts the nodes that end in this one together, if they have one of the forms; whether they have. */
 function fuse(edit: Edit, node: Node): boolean {
   const version = edit.version(node);
-  for (const { op, domain = "", since, pattern, make = withAttributes({}) } of FUSIONS) {
+  for (const { op, domain = "", since, pattern, make = ofX({}) } of FUSIONS) {
     const found = since <= Math.max(version, MOST_RAISED) ? match(edit, node, pattern) : undefined;
     const parts = found && fits(edit, found) ? make(found, edit, node) : undefined;
     if (!parts) continue;
     const made = makeNode(op, parts.inputs, node.outputs, roundAll(parts.attributes), domain);
-    if (domain !== "") edit.useDomain(domain, 1);
     edit.replace(node, { ...made, name: node.name });
     return true;
   }
@@ -264,8 +263,7 @@ function absorbPad(edit: Edit, node: Node): void {
   );
   if (own.length !== zeros.length) return;
   const value = zeros.map((extent, i) => BigInt(extent + (own[i] as number)));
-  const attributes = new Map(node.attributes).set("pads", { kind: "ints", value });
-  edit.replace(node, { ...node, inputs: [pad.inputs[0] ?? "", ...others], attributes });
+  edit.replace(node, { ...withAttributes(node, { pads: value }), inputs: [pad.inputs[0] ?? "", ...others] });
 }
 
 /** Clips before a leaky relu instead of behind it, where the operator before takes the clip in and has less of a range to quantize. */
@@ -274,10 +272,15 @@ function clipFirst(edit: Edit, node: Node): void {
   const leaky = edit.maker(y);
   if (leaky?.op !== "LeakyRelu" || leaky.domain !== "" || !edit.isOnlyFor(y, [node])) return;
   const alpha = floatOf(leaky, "alpha", 0.01);
-  const [low, high] = [1, 2].map((i) => numberOf(edit, node, i));
-  if (low === undefined || high === undefined || !(alpha > 0)) return;
+  const bounds = boundsOf(edit, node);
+  if (!bounds || !(alpha > 0)) return;
   const before = (value: number) => (value < 0 ? value / alpha : value);
-  const { inputs, attributes } = clampParts(edit, node, leaky.inputs[0] ?? "", before(low), before(high));
+  const { inputs, attributes } = clampParts(
+    edit,
+    node,
+    leaky.inputs[0] ?? "",
+    ...(bounds.map(before) as [number, number]),
+  );
   const x = edit.freshName(`${y}_clipped`);
   const first = { ...makeNode("Clip", inputs, [x], roundAll(attributes)), name: node.name };
   edit.replace(node, first, { ...leaky, inputs: [x], outputs: node.outputs });

@@ -1,7 +1,8 @@
 // Operators that only move values, done to codes: what dequantizes them stands behind then.
 
 import { floatOf, intsOf, stringOf } from "../model/attributes.ts";
-import type { Attribute, Node } from "../model/graph.ts";
+import { type Node, withAttributes } from "../model/graph.ts";
+import { MOVING } from "../model/quantizable.ts";
 import { tensorArray } from "../tensor/tensor.ts";
 import type { Edit } from "./edit.ts";
 import { type Codes, dequantized, isByte, parametersOf, rangeOf } from "./fuse-quantized-values.ts";
@@ -17,7 +18,7 @@ function pad(edit: Edit, node: Node, codes: Codes): Node | undefined {
   if (!isByte(codes) || value === undefined || Number.isNaN(value)) return undefined;
   const { lo } = rangeOf(codes, [Number(value), Number(value)]);
   if (edit.version(node) < 11) {
-    return { ...node, attributes: new Map(node.attributes).set("value", { kind: "float", value: lo }) };
+    return withAttributes(node, { value: lo });
   }
   const data = new (tensorArray(codes.format) as typeof Int8Array)([lo]);
   return { ...node, inputs: [x, pads, edit.addConstant(`${codes.name}_pad`, data, [], codes.format), ...axes] };
@@ -36,11 +37,7 @@ const largest: Move = (_, node, codes) => (isByte(codes) && !node.outputs[1] ? n
 /** A row of operators, and from which version on they take codes in onnxruntime. */
 const MOVES = new Map(
   Object.entries<{ readonly move: Move; readonly since: number }>({
-    ...Object.fromEntries(
-      "DepthToSpace Expand Flatten Gather GatherElements GatherND Identity Reshape Slice SpaceToDepth Split Squeeze Tile Transpose Unsqueeze"
-        .split(" ")
-        .map((op) => [op, { move: (_, node) => node, since: 1 }]),
-    ),
+    ...Object.fromEntries(MOVING.map((op) => [op, { move: (_, node) => node, since: 1 }])),
     MaxPool: { move: largest, since: 12 },
     Pad: { move: pad, since: 13 },
     Resize: { move: nearest, since: 11 },
@@ -52,8 +49,7 @@ function behind(node: Node, codes: Codes): Node | undefined {
   if (codes.axis === undefined) return codes.node;
   const axis = intsOf<number[]>(node, "perm", []).indexOf(codes.axis);
   if (node.op !== "Transpose" || axis < 0) return undefined;
-  const attribute: Attribute = { kind: "int", value: BigInt(axis) };
-  return { ...codes.node, attributes: new Map(codes.node.attributes).set("axis", attribute) };
+  return withAttributes(codes.node, { axis: BigInt(axis) });
 }
 
 /** Takes the shape of codes instead of that of what they stand for; whether it could. */

@@ -1,9 +1,9 @@
 // Products between quantizers as products of codes: Conv, Gemm and MatMul.
 
 import { FORMATS, type IntegerFormat } from "../formats.ts";
-import { floatOf, intOf } from "../model/attributes.ts";
-import type { Node } from "../model/graph.ts";
+import { type Node, withAttributes } from "../model/graph.ts";
 import { OWN } from "../model/ops/quantizer.ts";
+import { isPlain, quantizableOf } from "../model/quantizable.ts";
 import { roundHalfEven } from "../quantizer.ts";
 import { tensorArray } from "../tensor/tensor.ts";
 import type { Edit } from "./edit.ts";
@@ -37,47 +37,24 @@ interface Made {
   readonly inputs: readonly string[];
 }
 
-interface Product {
-  /** The axis of the weight's outputs; undefined: the product is none of those that can be. */
-  readonly outputs: (node: Node, rank: number) => number | undefined;
-  readonly make: (inputs: Inputs, isFloat: boolean, portable: boolean) => Made | undefined;
-}
+type Make = (inputs: Inputs, isFloat: boolean, portable: boolean) => Made | undefined;
 
 const MICROSOFT = "com.microsoft";
 
-const isImage = (rank: number) => rank === 3 || rank === 4;
-
 const PRODUCTS = new Map(
-  Object.entries<Product>({
-    Conv: {
-      outputs: (_, rank) => (isImage(rank) ? 0 : undefined),
-      make({ x, w, y, bias }, isFloat, portable) {
-        if (isFloat && portable) return undefined;
-        return { op: "QLinearConv", domain: portable ? "" : MICROSOFT, inputs: [...x, ...w, ...y, bias] };
-      },
+  Object.entries<Make>({
+    Conv({ x, w, y, bias }, isFloat, portable) {
+      if (isFloat && portable) return undefined;
+      return { op: "QLinearConv", domain: portable ? "" : MICROSOFT, inputs: [...x, ...w, ...y, bias] };
     },
-    ConvTranspose: {
-      // with groups there is no axis of outputs
-      outputs: (node, rank) => (isImage(rank) ? (intOf(node, "group", 1) === 1 ? 1 : -1) : undefined),
-      make({ x, w, y, bias }, _, portable) {
-        if (portable) return undefined;
-        return { op: "QLinearConvTranspose", domain: OWN, inputs: [...x, ...w, ...y, bias] };
-      },
+    ConvTranspose({ x, w, y, bias }, _, portable) {
+      return portable ? undefined : { op: "QLinearConvTranspose", domain: OWN, inputs: [...x, ...w, ...y, bias] };
     },
-    Gemm: {
-      outputs(node) {
-        const isPlain = floatOf(node, "alpha", 1) === 1 && floatOf(node, "beta", 1) === 1;
-        return isPlain ? Number(intOf(node, "transB", 0) === 0) : undefined;
-      },
-      make: ({ x, w, y, bias }) => ({ op: "QGemm", domain: MICROSOFT, inputs: [...x, ...w, bias, ...y] }),
-    },
-    MatMul: {
-      outputs: (_, rank) => rank - 1,
-      make({ x, w, y }, isFloat) {
-        if (!isFloat) return { op: "QLinearMatMul", domain: "", inputs: [...x, ...w, ...y] };
-        const pairs = [0, 1, 2].flatMap((i) => [x[i] as string, w[i] as string]);
-        return { op: "MatMulIntegerToFloat", domain: MICROSOFT, inputs: pairs };
-      },
+    Gemm: ({ x, w, y, bias }) => ({ op: "QGemm", domain: MICROSOFT, inputs: [...x, ...w, bias, ...y] }),
+    MatMul({ x, w, y }, isFloat) {
+      if (!isFloat) return { op: "QLinearMatMul", domain: "", inputs: [...x, ...w, ...y] };
+      const pairs = [0, 1, 2].flatMap((i) => [x[i] as string, w[i] as string]);
+      return { op: "MatMulIntegerToFloat", domain: MICROSOFT, inputs: pairs };
     },
   }),
 );
@@ -119,12 +96,12 @@ function biasOf(edit: Edit, name: string | undefined, x: Codes, w: Codes): strin
   return edit.addConstant(`${name}_steps`, Int32Array.from(data), [count], "int32");
 }
 
-/** Whether a product's outputs lie along the axis of a weight's scales. */
-function fits(edit: Edit, node: Node, { outputs }: Product, w: Codes): boolean {
+/** Whether a product is one of matrices, or of images of one or two axes, with its outputs along the axis of a weight's scales. */
+function fits(edit: Edit, node: Node, w: Codes): boolean {
   const rank = edit.constant(w.name)?.shape.length ?? rankOf(edit.outline(node.inputs[1] ?? ""));
-  const axis = rank === undefined ? undefined : outputs(node, rank);
-  if (rank === undefined || axis === undefined) return false;
-  return w.axis === undefined || (w.axis < 0 ? w.axis + rank : w.axis) === axis;
+  const isImage = rank === 3 || rank === 4;
+  if (rank === undefined || !isPlain(node) || (node.op.startsWith("Conv") && !isImage)) return false;
+  return w.axis === undefined || (w.axis < 0 ? w.axis + rank : w.axis) === quantizableOf(node)?.channels?.(node, rank);
 }
 
 /** Names of a weight's codes in bytes, its scale and its zero; undefined where they are wider. */
@@ -153,18 +130,17 @@ function isPortable(x: Codes, w: Codes, target: Target | undefined): boolean {
 
 /** Makes a product of dequantized operands one of codes; whether it could. */
 export function fuseProduct(edit: Edit, node: Node, portable: boolean): boolean {
-  const product = PRODUCTS.get(node.op);
+  const make = PRODUCTS.get(node.op);
   const [x, w] = node.inputs.map((name) => dequantized(edit, name));
-  if (!product || !isActivation(x) || !w || !fits(edit, node, product, w)) return false;
+  if (!make || !isActivation(x) || !w || !fits(edit, node, w)) return false;
   const target = targetOf(edit, node);
   if (portable && !isPortable(x, w, target)) return false;
   const weight = weightInputs(edit, w);
   const bias = biasOf(edit, node.inputs[2], x, w);
   if (!weight || bias === undefined) return false;
   const inputs = { x: inputsOf(edit, x), w: weight, y: targetParameters(edit, target), bias };
-  const made = product.make(inputs, !target, portable);
-  const attributes = new Map(node.attributes);
-  attributes.delete("beta"); // it is 1, and QGemm has none
+  const made = make(inputs, !target, portable);
+  const { attributes } = withAttributes(node, { beta: undefined }); // it is 1, and QGemm has none
   if (made) replaceUntil(edit, node, target, { ...made, attributes });
   return made !== undefined;
 }

@@ -103,7 +103,6 @@ export function tabulate(edit: Edit, node: Node, portable: boolean): void {
   const isSame = format === table.format && (data as Uint8Array).every((code, i) => code === table.data[i]);
   if (isSame) edit.bypass(node, source.name);
   if (isSame || portable) return;
-  edit.useDomain(OWN, 1);
   const inputs = [source.name, edit.addConstant(`${codes.name}_table`, table.data, table.shape, table.format)];
   edit.replace(node, { ...makeNode("LookUp", inputs, node.outputs, {}, OWN), name: node.name });
 }

@@ -3,13 +3,14 @@
 import type { FormatName } from "../formats.ts";
 import { FORMATS, type IntegerFormat } from "../formats.ts";
 import { intOf } from "../model/attributes.ts";
-import type { Constant, Node } from "../model/graph.ts";
+import { type Constant, type Node, withAttributes } from "../model/graph.ts";
+import { BYTES } from "../model/quantized.ts";
 import { unpackCodes } from "../tensor/codec.ts";
 import { type Clamp, resultOf } from "../tensor/result.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { tensorArray } from "../tensor/tensor.ts";
 import type { Edit } from "./edit.ts";
-import { numberOf } from "./match.ts";
+import { boundsOf } from "./match.ts";
 
 /** Codes and what they stand for. */
 export interface Codes {
@@ -56,9 +57,6 @@ export function codesOf(edit: Edit, node: Node | undefined, op: Quantizing): Cod
   const axis = scales.length === 1 ? undefined : intOf(node, "axis", 1);
   return { node, name, format, scales, zeros: zero ? numbersOf(zero) : [], axis };
 }
-
-/** Formats of codes that operators take. */
-const BYTES: readonly FormatName[] = ["int8", "uint8"];
 
 export function isByte({ format }: Codes): boolean {
   return BYTES.includes(format);
@@ -110,8 +108,7 @@ function onlyTaker(edit: Edit, name: string): Node | undefined {
 function clampOf(edit: Edit, node: Node | undefined): readonly [number, number] | undefined {
   if (node?.domain !== "") return undefined;
   if (node.op === "Relu") return [0, Infinity];
-  const [low = Number.NaN, high = Number.NaN] = node.op === "Clip" ? [1, 2].map((i) => numberOf(edit, node, i)) : [];
-  return low <= high ? [low, high] : undefined;
+  return node.op === "Clip" ? boundsOf(edit, node) : undefined;
 }
 
 /** What quantizes the one output of a node, if nothing else takes it. */
@@ -141,10 +138,8 @@ interface Made {
 
 /** Puts an operator of codes in the place of a node, and of what stands from it to the quantizer of its result. */
 export function replaceUntil(edit: Edit, node: Node, target: Target | undefined, made: Made): void {
-  const attributes = new Map(made.attributes ?? node.attributes);
-  if (target?.clamp) attributes.set("clamp", { kind: "ints", value: target.clamp });
-  if (made.domain !== "") edit.useDomain(made.domain, 1);
   const outputs = target ? [target.codes.name] : node.outputs;
   const inputs = made.inputs.slice(0, made.inputs.map(Boolean).lastIndexOf(true) + 1);
-  edit.replace(target?.codes.node ?? node, { ...node, ...made, inputs, outputs, attributes });
+  const clamped = withAttributes({ ...node, ...made, inputs, outputs }, { clamp: target?.clamp });
+  edit.replace(target?.codes.node ?? node, clamped);
 }

@@ -1,7 +1,7 @@
 // Linear nodes with constant weights, as the folding of batch norms sees them, and made again with other weights.
 
 import { floatOf, intOf, intsOf, stringOf } from "../model/attributes.ts";
-import type { Attribute, Constant, Node } from "../model/graph.ts";
+import { type Constant, type Node, withAttributes } from "../model/graph.ts";
 import type { FloatWeight } from "../tensor/fold.ts";
 import type { Edit } from "./edit.ts";
 import { rankOf } from "./outline.ts";
@@ -84,14 +84,6 @@ export function linearOf(edit: Edit, node: Node): Linear | string | undefined {
   return node.domain === "" ? LINEAR.get(node.op)?.(edit, node) : undefined;
 }
 
-/** Attributes of a Gemm whose factors are in its weight and bias. */
-function gemmAttributes(node: Node, version: number): Map<string, Attribute> {
-  const attributes = new Map(node.attributes);
-  for (const name of ["alpha", "beta"]) attributes.delete(name);
-  if (version < 7) attributes.set("broadcast", { kind: "int", value: 1n });
-  return attributes;
-}
-
 /** The same node with another weight and bias. A MatMul becomes a Gemm. */
 export function withWeight(
   edit: Edit,
@@ -106,5 +98,11 @@ export function withWeight(
   const biasName = b ? edit.changeConstant(b, node, bias, shape) : edit.addConstant(`${w}_bias`, bias, shape);
   const inputs = [x, weightName, biasName];
   if (node.op.startsWith("Conv")) return { ...node, inputs };
-  return { ...node, op: "Gemm", inputs, attributes: gemmAttributes(node, edit.version(node)) };
+  // the factors are in its weight and bias
+  const gemm = withAttributes(node, {
+    alpha: undefined,
+    beta: undefined,
+    ...(edit.version(node) < 7 && { broadcast: 1n }),
+  });
+  return { ...gemm, op: "Gemm", inputs };
 }

@@ -63,9 +63,10 @@ function scalarOf(edit: Edit, operand: Operand, formats = ["float32"]): { value:
   return { value: Number(data[0]), rank: shape?.length ?? 0 };
 }
 
-/** The number that an operand is, where it is constant. */
-export function numberOf(edit: Edit, node: Node, i: number): number | undefined {
-  return scalarOf(edit, operandsOf(edit, node)[i] ?? "")?.value;
+/** The least and the most that a Clip leaves; undefined where they are not constant, or out of order. */
+export function boundsOf(edit: Edit, node: Node): readonly [number, number] | undefined {
+  const [, low = Number.NaN, high = Number.NaN] = operandsOf(edit, node).map((each) => scalarOf(edit, each)?.value);
+  return low <= high ? [low, high] : undefined;
 }
 
 function isNear(value: number, wanted: number): boolean {

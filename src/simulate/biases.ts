@@ -1,11 +1,14 @@
 // Biases as integers: codes at the scale of the sums that they are added to.
 
-import { FORMATS, type FormatName } from "../formats.ts";
-import { floatOf } from "../model/attributes.ts";
-import { type Constant, constantOf, type Graph, type Node } from "../model/graph.ts";
-import { quantizableOf } from "../model/quantizable.ts";
+import { FORMATS } from "../formats.ts";
+import { stringOf } from "../model/attributes.ts";
+import { type Constant, constantOf, type Graph, type Model, type Node } from "../model/graph.ts";
+import { isPlain, quantizableOf } from "../model/quantizable.ts";
+import { rewrite } from "../passes/edit.ts";
+import { fakeQuantize } from "../tensor/quantize.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import type { Grid, Grids } from "./grids.ts";
+import { type Grid, type Grids, gridsOf } from "./grids.ts";
+import { isQuantizer } from "./observe-model.ts";
 
 /** A bias, and the scales of its codes: one, or one a number. */
 export interface Bias {
@@ -32,26 +35,26 @@ const SMALLEST_NORMAL = 2 ** -126;
 /** Keeps what rounding to float32 may take away. */
 const MARGIN = 1 + 2 ** -20;
 
-const BIASED = ["Conv", "ConvTranspose", "Gemm"];
-
-function isInteger(format: FormatName): boolean {
+function isInteger(format: string): boolean {
   return FORMATS.get(format)?.kind === "integer";
 }
 
 /** A node's bias, where it is a constant that is added to sums of codes, one number an output channel. */
 function biasOf(graph: Graph, grids: Grids, node: Node): Found | undefined {
-  if (node.domain !== "" || !BIASED.includes(node.op)) return undefined;
+  const row = quantizableOf(node);
+  if (row?.kind !== "linear") return undefined;
   const [x, weight, bias] = node.inputs.map((name) => grids.get(name));
   const name = bias?.name ?? node.inputs[2] ?? "";
   const constant = constantOf(graph, name);
   if (!x || !weight?.source || constant?.format !== "float32") return undefined;
   const { shape } = weight.source;
-  const channels = quantizableOf(node)?.channels?.(node, shape.length);
+  const channels = row.channels?.(node, shape.length);
   const count = node.op === "ConvTranspose" ? constant.data.length : shape[channels as number];
-  const isPlain = floatOf(node, "alpha", 1) === 1 && floatOf(node, "beta", 1) === 1 && constant.data.length === count;
   const isOfSums = x.axis === undefined && (weight.axis === undefined || weight.axis === channels);
   const areCodes = isInteger(x.format) && isInteger(weight.format);
-  return isPlain && isOfSums && areCodes ? { node, name, constant, x, weight } : undefined;
+  return isPlain(node) && constant.data.length === count && isOfSums && areCodes
+    ? { node, name, constant, x, weight }
+    : undefined;
 }
 
 /** Whether the weights that share a scale are all 0. */
@@ -77,12 +80,28 @@ function makeRoom({ constant, x, weight }: Found): void {
 }
 
 /** The biases of a model that become integers, by their nodes. Grids of weights are made coarser where a bias needs it. */
-export function biasesOf({ nodes, ...graph }: Graph, grids: Grids): Map<Node, Bias> {
-  const found = nodes.flatMap((node) => biasOf({ nodes, ...graph }, grids, node) ?? []);
+export function biasesOf(graph: Graph, grids: Grids): Map<Node, Bias> {
+  const found = graph.nodes.flatMap((node) => biasOf(graph, grids, node) ?? []);
   for (const each of found) makeRoom(each);
   const scaled = ({ node, name, constant, x, weight }: Found) => {
     const scale = weight.scale.map((each) => each * (x.scale[0] as number));
     return [node, { name, constant, scale }] as const;
   };
   return new Map(found.map(scaled));
+}
+
+/** A calibrated model with its biases on the grids that they have as integers: it computes what these do. */
+export function withRoundedBiases(model: Model): Model {
+  const { graph } = model;
+  const areSums = (node: Node) =>
+    isQuantizer(node) && graph.constants.has(node.inputs[1] ?? "") && isInteger(stringOf(node, "format", ""));
+  const biases = biasesOf(graph, gridsOf(graph, areSums));
+  return rewrite(model, (edit, node) => {
+    const { name = "", constant, scale } = biases.get(node) ?? {};
+    const [x = "", weight = "", taken] = node.inputs;
+    if (!constant || !scale || taken !== name) return;
+    const axis = scale.length > 1 ? { axis: 0 } : {};
+    const rounded = fakeQuantize(constant.data as Float32Array, { format: "int32", scale, ...axis });
+    edit.replace(node, { ...node, inputs: [x, weight, edit.changeConstant(name, node, rounded, constant.shape)] });
+  });
 }

@@ -61,7 +61,7 @@ class Conversion {
   }
 
   get model(): Model {
-    return this.draft.model();
+    return this.draft.model;
   }
 
   private write(node: Node): void {
@@ -106,7 +106,7 @@ class Conversion {
   /** A value within what the codes of a grid stand for, where QuantizeLinear would use more of them. */
   private clamped(x: string, base: string, { scale: [scale = 1], zero: [zero = 0], range }: Grid): string {
     const bounds = Object.entries({ min: range.lo, max: range.hi }).map(([name, code]) =>
-      this.draft.addFloats(`${base}_${name}`, [], Float32Array.of(scale * (code - zero))),
+      this.draft.addConstant(`${base}_${name}`, Float32Array.of(scale * (code - zero)), []),
     );
     return this.draft.put("Clip", [x, ...bounds], `${base}_Clip_Output`);
   }

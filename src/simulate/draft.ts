@@ -2,24 +2,15 @@
 
 import { constantError } from "../check.ts";
 import { FORMATS, type Format, type FormatName } from "../formats.ts";
-import {
-  type Constant,
-  feedsOf,
-  type Model,
-  makeNode,
-  type Node,
-  namesOf,
-  type OpaqueConstant,
-  withGraph,
-  withoutUnused,
-} from "../model/graph.ts";
+import { typeOfFormat } from "../model/data-types.ts";
+import { type Constant, type Model, makeNode, type Node } from "../model/graph.ts";
 import { OWN } from "../model/ops/quantizer.ts";
+import { Writing } from "../model/writing.ts";
 import { packCodes } from "../tensor/codec.ts";
 import { type QuantizeOptions, quantize } from "../tensor/quantize.ts";
 import { type CodeFormat, codeArray, type QTensor } from "../tensor/tensor.ts";
 
-/** The first version of the file format in which a constant is not listed among the inputs. */
-const IR_OF_CONSTANTS = 4;
+const FLOAT32 = BigInt(typeOfFormat("float32") as number);
 
 /** Numbers of a format of codes as a constant. */
 export function codesConstant(format: FormatName, shape: readonly number[], numbers: ArrayLike<number>): Constant {
@@ -54,47 +45,15 @@ interface Codes {
   readonly axis?: number | undefined;
 }
 
-/** The name that is wanted, or one like it that is not among the names; it is from now on. */
-function freshIn(names: Set<string>, wanted: string): string {
-  let name = wanted;
-  for (let i = 2; names.has(name); i++) name = `${wanted}_${i}`;
-  names.add(name);
-  return name;
-}
-
 /** What takes the place of a model's nodes and constants. */
-export class Draft {
-  private readonly before: Model;
+export class Draft extends Writing {
   private readonly nodes: Node[] = [];
-  private readonly constants: Map<string, Constant | OpaqueConstant>;
-  private readonly names: Set<string>;
-  private readonly opsets: Map<string, number>;
   private readonly made = new Map<string, readonly string[]>();
 
   /** @param free names that are to be free, of values that are left out */
-  constructor(model: Model, free: Iterable<string> = []) {
-    this.before = model;
-    this.constants = new Map(model.graph.constants);
-    this.opsets = new Map(model.opsets);
+  constructor(model: Model, free?: readonly string[]) {
+    super(model, free);
     this.opsets.delete(OWN);
-    this.names = namesOf(model.graph);
-    for (const name of free) this.names.delete(name);
-  }
-
-  /** A name that no value has yet. */
-  freshName(wanted: string): string {
-    return freshIn(this.names, wanted);
-  }
-
-  /** Adds a constant; returns its name. */
-  add(wanted: string, constant: Constant): string {
-    const name = this.freshName(wanted);
-    this.constants.set(name, constant);
-    return name;
-  }
-
-  addFloats(wanted: string, shape: readonly number[], data: Float32Array): string {
-    return this.add(wanted, { format: "float32", shape, data });
   }
 
   /** Leaves a constant's name to a node that gives it. */
@@ -119,9 +78,10 @@ export class Draft {
     return this.putAll(op, inputs, [wanted], attributes)[0] as string;
   }
 
-  /** Says that nodes of a domain are there. */
-  useDomain(domain: string): void {
-    if (!this.opsets.has(domain)) this.opsets.set(domain, 1);
+  /** Adds what makes numbers float32; returns the name of the result. */
+  toFloat(x: string, output: string): string {
+    this.keep(makeNode("Cast", [x], [output], { to: FLOAT32 }));
+    return output;
   }
 
   /** Names of what is made once for all that ask for it by the same key. */
@@ -135,7 +95,8 @@ export class Draft {
   parameters(base: string, { format, scale, zero, axis }: Codes): readonly [scale: string, zero: string] {
     const shape = axis === undefined ? [] : [scale.length];
     const zeros = codesConstant(format as FormatName, shape, zero);
-    const make = () => [this.addFloats(`${base}_scale`, shape, scale), this.add(`${base}_zero_point`, zeros)] as const;
+    const make = () =>
+      [this.addConstant(`${base}_scale`, scale, shape), this.add(`${base}_zero_point`, zeros)] as const;
     return axis === undefined ? this.once(`${format} ${scale[0]} ${zero[0]}`, make) : make();
   }
 
@@ -161,13 +122,7 @@ export class Draft {
   }
 
   /** The model as it is now. */
-  model(): Model {
-    const { graph, ir } = this.before;
-    const { constants, opsets } = this;
-    const names = new Set<string>();
-    // onnxruntime refuses two nodes of one name
-    const nodes = this.nodes.map((node) => ({ ...node, name: node.name && freshIn(names, node.name) }));
-    const made = withGraph(this.before, { nodes, constants, inputs: feedsOf(graph) });
-    return withoutUnused({ ...made, opsets, ir: Math.max(ir, IR_OF_CONSTANTS) });
+  get model(): Model {
+    return this.with(this.nodes);
   }
 }

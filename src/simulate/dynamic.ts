@@ -2,13 +2,10 @@
 // scales, which are one an output channel.
 
 import { checkWord } from "../check.ts";
-import { typeOfFormat } from "../model/data-types.ts";
 import { type Constant, constantOf, type Graph, makeNode, type Node } from "../model/graph.ts";
 import type { QTensor } from "../tensor/tensor.ts";
 import { codesConstant, type Draft, quantizeConstant } from "./draft.ts";
 import { codesOf, isProduct, isTurned, turned, type Weight } from "./products.ts";
-
-const FLOAT32 = BigInt(typeOfFormat("float32") as number);
 
 const FORMATS = ["int8", "uint8"] as const;
 
@@ -25,13 +22,12 @@ interface Sums {
 /** A product's weight as codes [k, n]. */
 function productWeight(node: Node, { name, constant, scheme, axis }: Weight): QTensor {
   const matrix = isTurned(node) ? turned(constant) : constant;
-  return quantizeConstant(name, matrix, { ...codesOf(scheme), ...(axis !== undefined && { axis: 1 }) });
+  return quantizeConstant(name, matrix, codesOf(scheme, axis === undefined ? axis : 1));
 }
 
 /** A convolution's weight as unsigned codes with one zero, which are all that onnxruntime has. */
 function imageWeight({ name, constant, scheme, axis }: Weight): QTensor {
-  const along = axis !== undefined && scheme.symmetric ? { axis } : {};
-  const codes = quantizeConstant(name, constant, { ...codesOf(scheme), ...along });
+  const codes = quantizeConstant(name, constant, codesOf(scheme, scheme.symmetric ? axis : undefined));
   if (codes.format === "uint8") return codes;
   const { data, zero } = codes;
   return {
@@ -76,7 +72,7 @@ function namesOf(draft: Draft, node: Node, { name, scheme }: Weight, { op, weigh
     const quantized = weight();
     const { format, shape, data, axis, scale } = quantized;
     const codes = draft.add(`${name}_quantized`, { format: format as "int8", shape, data });
-    const scales = draft.addFloats(`${name}_scale`, axis === undefined ? [] : [scale.length, ...behind], scale);
+    const scales = draft.addConstant(`${name}_scale`, scale, axis === undefined ? [] : [scale.length, ...behind]);
     return [codes, scales, ...zerosOf(draft, name, quantized)];
   });
 }
@@ -97,7 +93,7 @@ export function writeDynamic(draft: Draft, graph: Graph, node: Node, weight: Wei
   const attributes = op === "ConvInteger" ? node.attributes : new Map();
   draft.keep({ ...makeNode(op, [x, w, zero, ...zeros], [integers]), attributes });
   const factor = draft.put("Mul", [scale, scales], `${y}_scale`);
-  const numbers = draft.put("Cast", [integers], `${y}_Cast_Output`, { to: FLOAT32 });
+  const numbers = draft.toFloat(integers, draft.freshName(`${y}_Cast_Output`));
   const scaled = bias ? draft.freshName(`${y}_Mul_Output`) : y;
   draft.keep(makeNode("Mul", [numbers, factor], [scaled]));
   if (bias) draft.keep(makeNode("Add", [scaled, bias], [y]));

@@ -1,8 +1,9 @@
 // Products of matrices with constant weights: their matrix, and onnxruntime's product with a scale for each block of weights.
 
 import { checkWord } from "../check.ts";
-import { floatOf, intOf } from "../model/attributes.ts";
+import { intOf } from "../model/attributes.ts";
 import { type Constant, makeNode, type Node } from "../model/graph.ts";
+import { isPlain } from "../model/quantizable.ts";
 import { packCodes } from "../tensor/codec.ts";
 import type { QTensor } from "../tensor/tensor.ts";
 import { type Draft, quantizeConstant } from "./draft.ts";
@@ -18,15 +19,14 @@ export interface Weight {
 }
 
 /** How a weight becomes codes, without what its scales are for. */
-export function codesOf({ perChannel: _, block: __, ...options }: WeightScheme) {
-  return options;
+export function codesOf({ perChannel: _, block: __, ...options }: WeightScheme, axis?: number) {
+  return axis === undefined ? options : { ...options, axis };
 }
 
 /** Whether a node is a product of matrices x w, w having two axes, to which no more than a bias is added. */
 export function isProduct(node: Node, { shape, data }: Constant): boolean {
   if (node.domain !== "" || shape.length !== 2 || data.length === 0) return false;
-  const isPlain = floatOf(node, "alpha", 1) === 1 && floatOf(node, "beta", 1) === 1 && intOf(node, "transA", 0) === 0;
-  return node.op === "MatMul" || (node.op === "Gemm" && isPlain);
+  return node.op === "MatMul" || (node.op === "Gemm" && isPlain(node) && intOf(node, "transA", 0) === 0);
 }
 
 /** A matrix with its rows as columns. */
@@ -84,7 +84,7 @@ function namesOf(draft: Draft, node: Node, { name, constant, scheme }: Weight, {
   const [codes, zeros] = unsigned(quantized, n, bits);
   return [
     draft.add(`${name}_Q${bits}`, { format: "uint8", shape: [n, blocks, (block * bits) / 8], data: codes }),
-    draft.addFloats(`${name}_scales`, [n * blocks], quantized.scale),
+    draft.addConstant(`${name}_scales`, quantized.scale, [n * blocks]),
     ...(zeros ? [draft.add(`${name}_zero_points`, { format: "uint8", shape: [zeros.length], data: zeros })] : []),
   ];
 }
@@ -103,7 +103,6 @@ export function writeBlocks(draft: Draft, node: Node, weight: Weight): void {
   const [x = "", , bias] = node.inputs;
   const [y = ""] = node.outputs;
   const product = bias ? draft.freshName(`${y}_MatMulNBits_Output`) : y;
-  draft.useDomain("com.microsoft");
   draft.keep(makeNode("MatMulNBits", [x, ...names], [product], attributes, "com.microsoft"));
   if (bias) draft.keep(makeNode("Add", [product, bias], [y]));
 }

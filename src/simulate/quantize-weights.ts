@@ -4,7 +4,6 @@
 import { type FloatFormat, FORMATS, type FormatName, floatMax } from "../formats.ts";
 import { raiseAsNeeded } from "../io/opset.ts";
 import { intOf } from "../model/attributes.ts";
-import { typeOfFormat } from "../model/data-types.ts";
 import { foldConstants } from "../model/fold-constants.ts";
 import { type Constant, constantOf, inOrder, type Model, makeNode, type Node, takenBy } from "../model/graph.ts";
 import { checkFloat, type Quantizable, quantizableOf } from "../model/quantizable.ts";
@@ -13,8 +12,6 @@ import { Draft, numbersOf, quantizeConstant } from "./draft.ts";
 import { writeDynamic } from "./dynamic.ts";
 import { codesOf, isProduct, type Weight, writeBlocks } from "./products.ts";
 import { type ChosenNode, chooserOf, type Scheme, type WeightScheme } from "./scheme.ts";
-
-const FLOAT32 = BigInt(typeOfFormat("float32") as number);
 
 const RECURRENT = ["GRU", "LSTM", "RNN"];
 
@@ -63,7 +60,7 @@ class Weights {
   }
 
   get result(): Model {
-    return this.draft.model();
+    return this.draft.model;
   }
 
   /** The format that a node has its weights in; undefined: they stay in float32. */
@@ -92,7 +89,7 @@ class Weights {
     if (values.some((value) => Number.isFinite(value) && Math.abs(value) > most)) return;
     const stored = this.draft.add(`${name}_${format}`, { ...constant, format, data: encode(values, format) });
     this.draft.remove(name);
-    this.draft.keep(makeNode("Cast", [stored], [name], { to: FLOAT32 }));
+    this.draft.toFloat(stored, name);
   }
 
   private write(node: Node): void {
@@ -138,7 +135,7 @@ class Weights {
   }
 
   private dequantized({ name, constant, scheme, axis }: Weight): string {
-    const options = { ...codesOf(scheme), ...(axis !== undefined && { axis }) };
+    const options = codesOf(scheme, axis);
     const key = `weight ${JSON.stringify([name, options])}`;
     return this.draft.once(key, () => [this.draft.dequantized(name, quantizeConstant(name, constant, options))])[0];
   }
@@ -159,7 +156,7 @@ class Weights {
     const [y = ""] = node.outputs;
     const row = this.draft.put("Gather", [codes, rows], `${y}_quantized`);
     const scale = isByRow ? this.draft.put("Gather", [scales, rows], `${y}_scale`) : scales;
-    const numbers = this.draft.put("Cast", [row], `${y}_Cast_Output`, { to: FLOAT32 });
+    const numbers = this.draft.toFloat(row, this.draft.freshName(`${y}_Cast_Output`));
     this.draft.keep(makeNode("Mul", [numbers, scale], [y]));
     return true;
   }
@@ -169,7 +166,7 @@ class Weights {
     const { data, scale } = quantizeConstant(name, table, { format: "int8", narrow: true, ...place });
     return [
       this.draft.add(`${name}_quantized`, { ...table, format: "int8", data }),
-      this.draft.addFloats(`${name}_scale`, isByRow ? [scale.length, 1] : [], scale),
+      this.draft.addConstant(`${name}_scale`, scale, isByRow ? [scale.length, 1] : []),
     ];
   }
 }

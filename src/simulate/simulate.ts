@@ -1,15 +1,15 @@
 // A float model with quantizers where it would be quantized: in front of weights, on inputs, behind what nodes compute together with
 // their activation. What moves values shares their parameters.
 
-import { constantError } from "../check.ts";
 import { checkModel } from "../model/check-model.ts";
 import { type Constant, type Model, makeNode, type Node } from "../model/graph.ts";
 import { OWN } from "../model/ops/quantizer.ts";
 import { checkFloat } from "../model/quantizable.ts";
 import type { Edit } from "../passes/edit.ts";
-import { quantize } from "../tensor/quantize.ts";
 import { Choice, type Decision } from "./choose.ts";
+import { quantizeConstant } from "./draft.ts";
 import { SCHEME } from "./observe-model.ts";
+import { codesOf as weightCodes } from "./products.ts";
 import type { ActivationScheme, Chosen, Scheme, TensorScheme, WeightScheme } from "./scheme.ts";
 
 type Quantized = Extract<Decision, { kind: "quantized" }>;
@@ -45,7 +45,6 @@ class Insertion {
       const decision = choice.decisions.get(node);
       if (decision?.kind === "quantized") this.visit(node, decision);
     }
-    this.edit.useDomain(OWN, 1);
     for (const node of choice.nodes) this.put(node);
   }
 
@@ -89,11 +88,14 @@ class Insertion {
     const source = node.inputs[index] as string;
     const codes = codesOf(chosen, axis);
     this.quantizeInput(node, index, JSON.stringify([chosen.scheme, axis]), (name) => {
-      const parameters = parametersOf(source, this.edit.constant(source) as Constant, chosen, axis);
-      const shape = axis === undefined ? [] : [parameters.scale.length];
-      const scale = this.edit.addConstant(`${source}_scale`, parameters.scale, shape);
-      const zero = this.edit.addConstant(`${source}_zero`, parameters.zero, shape, "int32");
-      return this.quantizer(source, name, codes, {}, [scale, zero]);
+      const constant = this.edit.constant(source) as Constant;
+      const { scale, zero } = quantizeConstant(source, constant, weightCodes(chosen.scheme, axis));
+      const shape = axis === undefined ? [] : [scale.length];
+      const parameters = [
+        this.edit.addConstant(`${source}_scale`, scale, shape),
+        this.edit.addConstant(`${source}_zero`, zero, shape, "int32"),
+      ];
+      return this.quantizer(source, name, codes, {}, parameters);
     });
   }
 
@@ -131,12 +133,6 @@ class Insertion {
       this.edit.replace(node, ...before, { ...node, inputs, outputs: [raw, ...others] }, quantizer);
     } else if (inputs !== node.inputs) this.edit.replace(node, ...before, { ...node, inputs });
   }
-}
-
-function parametersOf(name: string, { data, shape }: Constant, { scheme }: Chosen<WeightScheme>, axis?: number) {
-  if ((data as Float32Array).some(Number.isNaN)) throw constantError(name, "numbers", Number.NaN);
-  const { perChannel: _, ...options } = scheme;
-  return quantize(data as Float32Array, { ...options, shape, ...(axis !== undefined && { axis }) });
 }
 
 /**

@@ -7,8 +7,9 @@ import { outputArray } from "./matmul.ts";
 import type { Output } from "./multipliers.ts";
 import { type ArrayOperand, checkOperand, type Operand } from "./operand.ts";
 import { type PackedWeight, type PreparedWeight, withWeight } from "./prepare.ts";
-import { type Geometry, multiplier, type Pair, type Results, runArrays } from "./product.ts";
+import { type Geometry, movesOf, multiplier, type Pair, type Results, runArrays } from "./product.ts";
 import { resultTensor } from "./result.ts";
+import { reachOf } from "./sliding.ts";
 import type { QTensor } from "./tensor.ts";
 
 /** Where the kernel of a convolution goes. */
@@ -69,9 +70,6 @@ function imageOf(shape: readonly number[], dimensions: 1 | 2, name: "x" | "w"): 
   return [first, [rest[0], rest[1]] as unknown as Pair, rest[2] as number];
 }
 
-/** The extent of a kernel with its dilation. */
-const reach = (kernel: number, dilation: number) => (kernel - 1) * dilation + 1;
-
 /** The geometry of a convolution; `transposed` swaps the parts of input and output. */
 function geometryOf(x: Operand, w: PackedWeight, placed: Placed, dimensions: 1 | 2, transposed?: Pair): Geometry {
   const [images, input, channels] = imageOf(x.shape, dimensions, "x");
@@ -85,7 +83,9 @@ function geometryOf(x: Operand, w: PackedWeight, placed: Placed, dimensions: 1 |
     );
   }
   const { strides, dilations, before, after } = placed;
-  const reaches = kernel.map((each, i) => reach(each, dilations[i] as number)) as unknown as Pair;
+  const reaches = kernel.map((taps, i) =>
+    reachOf({ kernel: taps, dilation: dilations[i] as number }),
+  ) as unknown as Pair;
   const at = (i: 0 | 1) => (transposed ? spreadExtent(i) : slideExtent(i));
   const slideExtent = (i: 0 | 1) => {
     const padded = input[i] + before[i] + after[i];
@@ -104,11 +104,7 @@ function geometryOf(x: Operand, w: PackedWeight, placed: Placed, dimensions: 1 |
     return input[i] === 0 ? 0 : extent;
   };
   const output: Pair = [at(0), at(1)];
-  const common = { images, input, channels, kernel, dilations, output };
-  if (!transposed) return { ...common, strides, before, spread: [1, 1] };
-  // backwards: the output at y meets the pixels at (y + before - dilation * tap) / stride, where that is a whole number
-  const backwards = (pair: Pair): Pair => [-pair[0], -pair[1]];
-  return { ...common, strides: [1, 1], dilations: backwards(dilations), before: backwards(before), spread: strides };
+  return { images, input, channels, kernel, output, ...movesOf(placed, transposed !== undefined) };
 }
 
 /** The sums of a convolution, as `output` wants them. */

@@ -14,6 +14,7 @@ import {
 } from "./operand.ts";
 import { ARITHMETIC_CONSTANTS, type Clamp, type Result, type ResultOptions, resultOf, resultTensor } from "./result.ts";
 import { sizeOf } from "./shape.ts";
+import { type Axis, reachOf, windowsAlong } from "./sliding.ts";
 import { codeArray, codeBytes, type QTensor } from "./tensor.ts";
 import { inMemory, PIECE, type Sink, type Source, sinkOf, sourceOf } from "./values.ts";
 
@@ -46,42 +47,28 @@ const WINDOW_KEYS = ["kernel", "strides", "pads", "dilations", "ceil"] as const;
 const MAX_KEYS = [...WINDOW_KEYS, "activation", "arithmetic"];
 const AVERAGE_KEYS = [...MAX_KEYS, "countIncludePad", "scale", "zero", "format"];
 
-/** One spatial axis of a pooling. */
-export interface PoolAxis {
-  readonly input: number;
-  readonly kernel: number;
-  readonly stride: number;
-  readonly before: number;
-  readonly after: number;
-  readonly dilation: number;
-  readonly output: number;
-}
-
 /** Windows that lie on pads alone are none. */
 function checkPads(before: number, after: number, reach: number, pads: readonly number[]): void {
   if (Math.max(before, after) >= reach) throw rangeError("pads", `less than the extent of the kernel, ${reach}`, pads);
 }
 
-const reachOf = ({ kernel, dilation }: PoolAxis) => dilation * (kernel - 1) + 1;
-
 /** The windows along axis i of 0 (height) and 1 (width). */
-function axisOf(input: number, options: WindowOptions, i: 0 | 1): PoolAxis {
+function axisOf(input: number, options: WindowOptions, i: 0 | 1): Axis {
   const [kernel, stride, dilation] = [options.kernel, options.strides ?? [1, 1], options.dilations ?? [1, 1]].map(
     (pair, k) => checkIntegers(pair, 2, 1, ["kernel", "strides", "dilations"][k] as string)[i],
   ) as [number, number, number];
   const pads = checkIntegers(options.pads ?? [0, 0, 0, 0], 4, 0, "pads");
   const [before, after] = [pads[i], pads[i + 2]] as [number, number];
-  const reach = dilation * (kernel - 1) + 1;
+  const axis = { input, kernel, stride, before, after, dilation };
+  const reach = reachOf(axis);
   checkPads(before, after, reach, pads);
-  const room = input + before + after - reach;
-  if (room < 0) throw rangeError("kernel", `an extent of at most ${input + before + after}, the padded input's`, reach);
-  const windows = (options.ceil ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
-  const beyond = options.ceil && (windows - 1) * stride >= input + before;
-  return { input, kernel, stride, before, after, dilation, output: beyond ? windows - 1 : windows };
+  const output = windowsAlong(axis, options.ceil ?? false);
+  if (output !== undefined) return { ...axis, output };
+  throw rangeError("kernel", `an extent of at most ${input + before + after}, the padded input's`, reach);
 }
 
 /** Height and width. */
-export type PoolAxes = readonly [PoolAxis, PoolAxis];
+export type PoolAxes = readonly [Axis, Axis];
 
 /** Both axes of a checked image batch. */
 function axesOf(x: QTensor, options: WindowOptions): PoolAxes {

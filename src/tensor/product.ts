@@ -40,6 +40,17 @@ export interface Geometry {
   readonly output: Pair;
 }
 
+/** How taps move over the input; of a transposed convolution backwards, over pixels that are strides apart. */
+export function movesOf(
+  { strides, dilations, before }: Pick<Geometry, "strides" | "dilations" | "before">,
+  isTransposed: boolean,
+): Pick<Geometry, "strides" | "dilations" | "before" | "spread"> {
+  if (!isTransposed) return { strides, dilations, before, spread: [1, 1] };
+  // the output at y meets the pixels at (y + before - dilation * tap) / stride, where that is a whole number
+  const backwards = ([height, width]: Pair): Pair => [-height, -width];
+  return { strides: [1, 1], dilations: backwards(dilations), before: backwards(before), spread: strides };
+}
+
 /** A bias in steps of the accumulator. */
 export type Steps = readonly number[] | Int32Array | BigInt64Array;
 

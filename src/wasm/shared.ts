@@ -1,4 +1,5 @@
-// One module serves both kinds of memory: whether the memory that it imports is shared between threads is a byte of it.
+// Modules run on a memory that they are given, their only import. One module serves both kinds of memory: whether the one that it
+// imports is shared between threads is a byte of it.
 
 import { rangeError } from "../check.ts";
 
@@ -8,6 +9,15 @@ const MEMORY_IMPORT = 2;
 /** Limits of an imported memory: with a maximum, and shared as well. */
 const BOUNDED = 1;
 const SHARED = 3;
+
+/** What a module exports, running on a memory. */
+export function exportsOf(
+  source: WebAssembly.Module | Uint8Array<ArrayBuffer>,
+  memory: WebAssembly.Memory,
+): WebAssembly.Exports {
+  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
+  return new WebAssembly.Instance(module, { env: { memory } }).exports;
+}
 
 /** The number at `at` (LEB128), and where it ends. */
 function readNumber(bytes: Uint8Array, at: number): [value: number, end: number] {

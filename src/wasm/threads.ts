@@ -3,6 +3,7 @@
 
 import { threadError } from "../check.ts";
 import type { Engine, Kernels } from "./kernels.ts";
+import { exportsOf } from "./shared.ts";
 
 /** A parameter of a kernel: a number, and what it gains by each value before a stretch, each value in it, and each thread. */
 export type Parameter = readonly [base: number, before?: number, inside?: number, thread?: number];
@@ -129,7 +130,7 @@ function join(words: Int32Array, turn: number, kernels: readonly Kernel[], threa
 
 /** What a worker does until there is nothing more to come; `begun` is called before it begins. */
 export function work({ module, memory, at, thread, names }: Start, begun: () => void): void {
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory } });
+  const exports = exportsOf(module, memory);
   const kernels = names.map((name) => exports[name] as Kernel);
   const words = new Int32Array(memory.buffer, at);
   Atomics.add(words, READY, 1);

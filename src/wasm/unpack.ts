@@ -2,6 +2,7 @@
 // than gzip alone would make them.
 
 import { lengths, packed, unpacker } from "../../build/modules.ts";
+import { exportsOf } from "./shared.ts";
 
 const PAGE = 65536;
 
@@ -31,8 +32,7 @@ function write(text: string, digits: Uint8Array): void {
 /** Bytes from `from` to `till` of what was packed. */
 function unpack(from: number, till: number): Uint8Array<ArrayBuffer> {
   const memory = new WebAssembly.Memory({ initial: 0 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytesOf(unpacker)), { env: { memory } });
-  const { ROOM, unpack } = exports as unknown as Unpacker;
+  const { ROOM, unpack } = exportsOf(bytesOf(unpacker), memory) as unknown as Unpacker;
   const digits = ROOM.value;
   // the byte before the first one is zero
   const to = digits + packed.length + 1;

@@ -3,6 +3,7 @@
 
 import { nodeError, nodeRangeError } from "../../check.ts";
 import { sizeOf } from "../../tensor/shape.ts";
+import { type Axis, reachOf } from "../../tensor/sliding.ts";
 import { intsOf } from "../attributes.ts";
 import {
   convolve,
@@ -18,7 +19,7 @@ import { crossed, multiples } from "../float-product.ts";
 import { inFloat32 } from "../float-row.ts";
 import type { Call, Operator, Site } from "../operator.ts";
 import { input } from "../site.ts";
-import { type Axis, autoPadOf, extentsOf, halves, reachOf, threeAxes, windowsOf } from "../windows.ts";
+import { autoPadOf, extentsOf, halves, threeAxes, windowsOf } from "../windows.ts";
 import { keepFinish } from "./fused.ts";
 
 type Axes = readonly [Axis, Axis, Axis];

@@ -1,5 +1,6 @@
 // Convolutions of float32 images (docs/math.md, equations 55 and 57): depthwise ones by a kernel of their own, all others as products.
 
+import type { Axis } from "../../tensor/sliding.ts";
 import { FROM, split, TILL, threadsOf } from "../../wasm/threads.ts";
 import { convolve, convolved, distances, floatImagesOf, type Images, operandsOf, three } from "../convolution.ts";
 import { crossed, multiples } from "../float-product.ts";
@@ -7,7 +8,7 @@ import { inFloat32 } from "../float-row.ts";
 import type { Call, Operator, Place } from "../operator.ts";
 import { keepWords } from "../record.ts";
 import { input } from "../site.ts";
-import { type Axis, slidingAxes, threeAxes } from "../windows.ts";
+import { slidingAxes, threeAxes } from "../windows.ts";
 import { checkFused, keepFinish, withSweep } from "./fused.ts";
 
 type Axes = readonly [Axis, Axis, Axis];

@@ -3,13 +3,14 @@
 import { nodeRangeError } from "../../check.ts";
 import type { FormatName } from "../../formats.ts";
 import { sizeOf } from "../../tensor/shape.ts";
+import type { Axis } from "../../tensor/sliding.ts";
 import { intOf } from "../attributes.ts";
 import { combiner, mapFloats } from "../float.ts";
 import { inFloat32 } from "../float-row.ts";
 import { FLOATS, leastOf, viewsOf } from "../integers.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { checkedShape, checkFormats, input } from "../site.ts";
-import { type Axis, slidingAxes } from "../windows.ts";
+import { slidingAxes } from "../windows.ts";
 
 /** More taps along an axis, or pads, are no pooling. */
 const MOST_TAPS = 65535;

@@ -2,8 +2,9 @@
 // nodes have them that say `channels_last`.
 
 import type { FormatName } from "../../formats.ts";
-import { type Geometry, multiplier, type Pair, type Product, resultBytes } from "../../tensor/product.ts";
+import { movesOf, multiplier, type Pair, type Product, resultBytes } from "../../tensor/product.ts";
 import { sizeOf } from "../../tensor/shape.ts";
+import type { Axis } from "../../tensor/sliding.ts";
 import type { Take } from "../../wasm/arena.ts";
 import { intOf } from "../attributes.ts";
 import { imagesOf } from "../convolution.ts";
@@ -16,6 +17,7 @@ import {
   exchanged,
   exchangedTo,
   INTEGERS,
+  imageOf,
   type Operands,
   outputOf,
   type Plane,
@@ -25,7 +27,7 @@ import {
   weightsOf,
 } from "../quantized.ts";
 import { input } from "../site.ts";
-import { type Axis, slidingAxes, threeAxes } from "../windows.ts";
+import { slidingAxes, threeAxes } from "../windows.ts";
 import { spreadingAxes } from "./conv-transpose.ts";
 import { OWN } from "./quantizer.ts";
 
@@ -40,32 +42,18 @@ function geometryOf(site: Site, { a, b, bias, isTransposed }: Convolution) {
   const [first = 0, second = 0] = input(site, b.codes).shape;
   const w = checkOperand(site, b, isTransposed ? second * intOf(site.node, "group", 1) : first);
   const x = checkOperand(site, a);
-  const isLast = intOf(site.node, "channels_last", 0) !== 0;
-  const [count = 0, ...rest] = x.shape;
-  const shape = isLast && rest.length > 0 ? [count, rest.at(-1) as number, ...rest.slice(0, -1)] : x.shape;
-  const images = imagesOf(site, { ...x, shape }, w, 2, isTransposed);
+  const { isLast, images: count, channels, extents, shaped } = imageOf(site, x);
+  const images = imagesOf(site, { ...x, shape: [count, channels, ...extents] }, w, 2, isTransposed);
   if (bias !== undefined) checkBias(site, bias, "int32", images.outputs);
   const axes = isTransposed ? spreadingAxes(site, images) : slidingAxes(site, images.inputs, images.kernels);
-  return { images, isLast, axes };
-}
-
-/** A number of both axes. */
-type PairOf = (field: keyof Axis) => Pair;
-
-/** How taps move over the input; of a transposed convolution backwards, over pixels that are strides apart. */
-function movesOf(pair: PairOf, isTransposed: boolean): Pick<Geometry, "strides" | "dilations" | "before" | "spread"> {
-  const [strides, dilations, before] = [pair("stride"), pair("dilation"), pair("before")];
-  if (!isTransposed) return { strides, dilations, before, spread: [1, 1] };
-  const backwards = ([height, width]: Pair): Pair => [-height, -width];
-  return { strides: [1, 1], dilations: backwards(dilations), before: backwards(before), spread: strides };
+  return { images, isLast, axes, shaped };
 }
 
 /** What is known of the result. */
 function inferConvolution(site: Site, at: Convolution, format: FormatName): Known[] {
-  const { images, isLast, axes } = geometryOf(site, at);
+  const { images, axes, shaped } = geometryOf(site, at);
   const extents = axes.map(({ output }) => output);
-  const pixels = isLast ? [...extents, images.outputs] : [images.outputs, ...extents];
-  return [{ format, shape: [images.images, ...pixels] }];
+  return [{ format, shape: shaped(extents, images.outputs) }];
 }
 
 /** What computes a convolution. */
@@ -79,7 +67,7 @@ function convolution(
   const { images: of, isLast, axes } = geometryOf(call, at);
   const { images, channels, outputs, groups } = of;
   const [, rows, columns] = threeAxes(axes);
-  const pair: PairOf = (field) => [rows[field], columns[field]];
+  const pair = (field: keyof Axis): Pair => [rows[field], columns[field]];
   const { isTransposed = false } = at;
   const depth = channels / groups;
   const kernel = pair("kernel");
@@ -89,7 +77,7 @@ function convolution(
   const [w] = weightsOf(call, at.b, arrangement, take);
   const geometry = {
     ...{ images, channels, kernel, input: pair("input"), output: pair("output") },
-    ...movesOf(pair, isTransposed),
+    ...movesOf({ strides: pair("stride"), dilations: pair("dilation"), before: pair("before") }, isTransposed),
   };
   const operand = codesOf(call, at.a, [images, ...geometry.input, channels]);
   const run = w && multiplier({ ...finish, x: operand, w, geometry }, take);

@@ -19,6 +19,7 @@ import {
   codesOf,
   exchanged,
   exchangedTo,
+  imageOf,
   mapper,
   programRow,
   QUANTIZED,
@@ -105,17 +106,6 @@ function softmaxRun(call: Call, x: Operand, y: Result, take: Take): Run {
     const rows = exchanged(engine, [outer, n, inner], from);
     exchangedTo(engine, [outer, inner, n], 1, to, (at) => run(rows, at));
   };
-}
-
-/** An image's channels and spatial axes, wherever its channels are. */
-function imageOf({ node }: Site, { shape }: Known) {
-  if (shape.length < 3) throw nodeError(node, `expected images of three axes or more, got [${shape}]`);
-  const isLast = intOf(node, "channels_last", 0) !== 0;
-  const [images = 0, ...rest] = shape;
-  const channels = (isLast ? rest.pop() : rest.shift()) as number;
-  const shaped = (extents: readonly number[]) =>
-    isLast ? [images, ...extents, channels] : [images, channels, ...extents];
-  return { isLast, images, channels, extents: rest, shaped };
 }
 
 function pooledAxes(site: Site, x: Known) {
