@@ -23,7 +23,7 @@ export function waiting({ graph }: Model): Node[] {
 }
 
 /** A simulated model without its quantizers. */
-export function withoutQuantizers(model: Model): Model {
+function withoutQuantizers(model: Model): Model {
   return rewrite(model, (edit, node) => {
     if (isQuantizer(node)) edit.bypass(node, node.inputs[0] as string);
   });
