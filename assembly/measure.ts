@@ -98,7 +98,13 @@ export class Extremes extends Step {
 export function count_f32_u32(x: usize, counts: usize, n: i32): void {
   let infinities: u32 = 0;
   let nans: u32 = 0;
-  for (let i: i32 = 0; i < n; i++) {
+  let i: i32 = 0;
+  for (; i + 4 <= n; i += 4) {
+    const abs = v128.and(v128.load(x + ((<usize>i) << 2)), magnitudeMask());
+    infinities += popcnt(i32x4.bitmask(i32x4.eq(abs, infinityBits())));
+    nans += popcnt(i32x4.bitmask(i32x4.gt_s(abs, infinityBits())));
+  }
+  for (; i < n; i++) {
     const abs = load<u32>(x + ((<usize>i) << 2)) & F32_ABS;
     infinities += u32(abs == F32_INF);
     nans += u32(abs > F32_INF);
@@ -151,14 +157,45 @@ export function split_error_f32_f64(x: usize, y: usize, v: usize, sums: usize, n
   store<f64>(sums, load<f64>(sums, 200) + <f64>finite, 200);
 }
 
+// @ts-ignore: decorator
+@inline
+function momentOne(x: usize, lane: usize, mean: f64, degree: i32): void {
+  if (!isFiniteBits(load<u32>(x))) return;
+  const d = <f64>load<f32>(x) - mean;
+  store<f64>(lane, load<f64>(lane) + (degree == 1 ? d : d * d));
+}
+
+// @ts-ignore: decorator
+@inline
+function momentTwo(sum: v128, v: v128, mean: v128, degree: i32): v128 {
+  const d = f64x2.sub(f64x2.promote_low_f32x4(v), mean);
+  return f64x2.add(sum, degree == 1 ? d : f64x2.mul(d, d));
+}
+
 /** sums[i mod 8] += x (degree 1) or (x - mean)^2 (degree 2) over finite values, in float64. */
 export function moment_f32_f64(x: usize, sums: usize, n: i32, mean: f64, degree: i32): void {
-  for (let i: i32 = 0; i < n; i++) {
-    if (!isFiniteBits(load<u32>(x + ((<usize>i) << 2)))) continue;
-    const d = <f64>load<f32>(x + ((<usize>i) << 2)) - mean;
-    const lane = sums + ((<usize>(i & 7)) << 3);
-    store<f64>(lane, load<f64>(lane) + (degree == 1 ? d : d * d));
+  const infinity = infinityBits();
+  const magnitude = magnitudeMask();
+  const m = f64x2.splat(mean);
+  let i: i32 = 0;
+  for (; i + 8 <= n; i += 8) {
+    const at = x + ((<usize>i) << 2);
+    const a = v128.load(at);
+    const b = v128.load(at, 16);
+    const isFinite = v128.and(
+      i32x4.lt_s(v128.and(a, magnitude), infinity),
+      i32x4.lt_s(v128.and(b, magnitude), infinity),
+    );
+    if (i32x4.all_true(isFinite)) {
+      v128.store(sums, momentTwo(v128.load(sums), a, m, degree));
+      v128.store(sums, momentTwo(v128.load(sums, 16), v128.shuffle<i64>(a, a, 1, 0), m, degree), 16);
+      v128.store(sums, momentTwo(v128.load(sums, 32), b, m, degree), 32);
+      v128.store(sums, momentTwo(v128.load(sums, 48), v128.shuffle<i64>(b, b, 1, 0), m, degree), 48);
+    } else {
+      for (let j: i32 = 0; j < 8; j++) momentOne(at + ((<usize>j) << 2), sums + ((<usize>j) << 3), mean, degree);
+    }
   }
+  for (; i < n; i++) momentOne(x + ((<usize>i) << 2), sums + ((<usize>(i & 7)) << 3), mean, degree);
 }
 
 const LN2: f64 = 0.6931471805599453;

@@ -63,7 +63,7 @@ export const COMPARE: Command = {
     const options = dataOptions(given, true);
     const [a, b] = (await Promise.all(paths.map(load))) as [Loaded, Loaded];
     const data = await openData(feedsOf(a.model.graph), options);
-    const found = await work({ observe: "comparing" }, data.total, given.quiet ?? false, (job) =>
+    const found = await work({ compare: "comparing" }, given.quiet ?? false, (job) =>
       compareModels(a.model, b.model, data, job),
     );
     return given.json ? json({ models: paths, ...found }) : text(paths, found);

@@ -163,7 +163,7 @@ async function assign(values: readonly Value[], { data, samples }: DataOptions):
 export interface Data extends AsyncIterable<Record<string, Tensor>> {
   readonly inputs: readonly Input[];
   /** How many samples there are, as far as that is known. */
-  readonly total: number;
+  readonly length: number;
 }
 
 /** The samples of all inputs side by side; an input with only one has it in every sample. */
@@ -192,6 +192,6 @@ async function* together(inputs: readonly Input[], options: DataOptions): AsyncG
 export async function openData(values: readonly Value[], options: DataOptions): Promise<Data> {
   const inputs = await assign(values, options);
   const counts = await Promise.all(inputs.map((input) => input.count(options)));
-  const total = Math.min(Math.max(...counts), options.samples ?? Infinity);
-  return { inputs, total, [Symbol.asyncIterator]: () => together(inputs, options) };
+  const length = Math.min(Math.max(...counts), options.samples ?? Infinity);
+  return { inputs, length, [Symbol.asyncIterator]: () => together(inputs, options) };
 }

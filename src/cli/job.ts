@@ -38,11 +38,9 @@ export interface Job {
 /**
  * Does long work, shows how far it is, and has it end when the process is told to.
  * @param stages what the bar says of each stage
- * @param total how much there is to do, where the work does not know
  */
 export async function work<T>(
   stages: Readonly<Record<string, string>>,
-  total: number | undefined,
   isQuiet: boolean,
   run: (job: Job) => Promise<T>,
 ): Promise<T> {
@@ -50,8 +48,7 @@ export async function work<T>(
   const cancel = () => controller.abort(cancelError());
   for (const signal of SIGNALS) process.once(signal, cancel);
   const bar = process.stderr.isTTY && !isQuiet ? new Bar() : undefined;
-  const onProgress = ({ stage, done, total: known = total }: Progress) =>
-    bar?.draw(stages[stage] ?? stage, done, known);
+  const onProgress = ({ stage, done, total }: Progress) => bar?.draw(stages[stage] ?? stage, done, total);
   try {
     return await run({ signal: controller.signal, onProgress });
   } finally {

@@ -173,7 +173,7 @@ export const QUANTIZE: Command = {
     const nodes = outcomeOf(model, scheme);
     const data = needsNone ? undefined : await openData(feedsOf(model.graph), options);
     let samples = 0;
-    const written = await work(STAGES, data?.total, quiet, async ({ signal, onProgress }) => {
+    const written = await work(STAGES, quiet, async ({ signal, onProgress }) => {
       const small = await quantizeModel(model, {
         ...scheme,
         ...(form && { form }),

@@ -33,6 +33,7 @@ function siteOf(model: Model, constants: Constants, node: Node): Site | undefine
 /** Whether folding a node is worth it: codes stay codes, and results are not much larger than what they are made of. */
 function isWorthwhile(operator: Operator, site: Site): boolean {
   if (["DequantizeLinear", "Quantizer"].includes(site.node.op)) return false;
+  if (site.node.op === "Constant") return true;
   const bytes = (values: readonly (Known | undefined)[]) =>
     values.reduce((sum, each) => sum + (each ? bytesOf(each) : 0), 0);
   return bytes(operator.infer(site)) <= bytes(site.inputs) + MOST_GROWTH;

@@ -63,6 +63,18 @@ const FUNCTIONS = [
   "com.microsoft:QuickGelu",
 ];
 
+/** Functions of two values, and the operand that may be a number: then they are functions of one. */
+const PAIRS: Readonly<Record<string, readonly number[]>> = { Add: [0, 1], Div: [1], Mul: [0, 1], Sub: [0, 1] };
+
+/** The operand of a function of one value; undefined for other operators. */
+export function argumentOf(node: Node, constant: (name: string) => Constant | undefined): number | undefined {
+  const name = operatorName(node);
+  if (FUNCTIONS.includes(name))
+    return node.inputs.every((input, i) => i === 0 || !input || constant(input)) ? 0 : undefined;
+  const number = PAIRS[name]?.find((i) => constant(node.inputs[i] ?? "")?.data.length === 1);
+  return number === undefined ? undefined : 1 - number;
+}
+
 /** Operators that only say where their input's values go. */
 export const MOVING = [
   "DepthToSpace",

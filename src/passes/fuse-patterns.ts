@@ -1,9 +1,9 @@
 // What exporters scatter over many nodes, put together: the forms of docs/math.md, equation 79, one row each.
 
-import { intOf, intsOf, stringOf } from "../model/attributes.ts";
+import { floatOf, intOf, intsOf, stringOf } from "../model/attributes.ts";
 import { type Constant, type Model, makeNode, type Node, withAttributes } from "../model/graph.ts";
 import { type Edit, rewrite } from "./edit.ts";
-import { type Match, match, type Pattern } from "./match.ts";
+import { boundsOf, type Match, match, type Pattern } from "./match.ts";
 import { endsIn, rankOf } from "./outline.ts";
 
 /** The highest version that a model is raised to, when it is written, for the sake of a node that was put together. */
@@ -108,17 +108,22 @@ function shiftedNorm({ values, nodes }: Match, edit: Edit): Parts | undefined {
   return a === b ? { inputs: [x, scale, shift], attributes } : undefined;
 }
 
-/** A clamp to two constants, in the form of the version. */
-function clamped(found: Match, edit: Edit, root: Node): Parts {
-  const x = found.values.get("x") as string;
-  const low = found.scalars.get("low") ?? 0;
-  const high = found.scalars.get("high") as number;
-  if (edit.version(root) < 11) return { inputs: [x], attributes: { min: low, max: high } };
-  const names = [`${root.outputs[0]}_min`, `${root.outputs[0]}_max`];
-  return {
-    inputs: [x, ...[low, high].map((bound, i) => edit.addConstant(names[i] as string, Float32Array.of(bound), []))],
-  };
+/** A clamp to constants, in the form of the version. */
+function clampParts(edit: Edit, root: Node, x: string, low: number, high: number): Parts {
+  const bounds = Object.entries({ min: low, max: high });
+  const isBound = (bound: number) => Math.abs(bound) < Infinity;
+  if (edit.version(root) < 11)
+    return { inputs: [x], attributes: Object.fromEntries(bounds.filter(([, bound]) => isBound(bound))) };
+  const [min = "", max = ""] = bounds.map(([name, bound]) =>
+    isBound(bound) ? edit.addConstant(`${root.outputs[0]}_${name}`, Float32Array.of(bound), []) : "",
+  );
+  return { inputs: max ? [x, min, max] : [x, min] };
 }
+
+const clamped =
+  (least: number) =>
+  ({ values, scalars }: Match, edit: Edit, root: Node): Parts =>
+    clampParts(edit, root, values.get("x") as string, scalars.get("low") ?? least, scalars.get("high") ?? Infinity);
 
 const ofX = (attributes: NonNullable<Parts["attributes"]>) => (found: Match) => ({
   inputs: [found.values.get("x") as string],
@@ -135,7 +140,14 @@ const withScalars =
 const SILU = { op: "QuickGelu", domain: "com.microsoft", since: 6 };
 
 const FUSIONS: readonly Fusion[] = [
-  { op: "Clip", since: 6, pattern: min(either(max("x", scalar("low")), relu("x")), scalar("high")), make: clamped },
+  { op: "Clip", since: 6, pattern: min(relu("x"), scalar("high")), make: clamped(0) },
+  { op: "Clip", since: 6, pattern: min(clip("x", scalar("low"), Infinity), scalar("high")), make: clamped(-Infinity) },
+  {
+    op: "Clip",
+    since: 6,
+    pattern: either(max("x", scalar("low")), min("x", scalar("high"))),
+    make: clamped(-Infinity),
+  },
   {
     op: "Relu",
     since: 6,
@@ -203,8 +215,8 @@ function fits(edit: Edit, { values, rank }: Match): boolean {
   return rank === 0 || rank <= (rankOf(edit.outline(values.get("x") ?? "")) ?? 0);
 }
 
-/** Puts the nodes that end in this one together, if they have one of the forms. */
-function fuse(edit: Edit, node: Node): void {
+/** Puts the nodes that end in this one together, if they have one of the forms; whether they have. */
+function fuse(edit: Edit, node: Node): boolean {
   const version = edit.version(node);
   for (const { op, domain = "", since, pattern, make = ofX({}) } of FUSIONS) {
     const found = since <= Math.max(version, MOST_RAISED) ? match(edit, node, pattern) : undefined;
@@ -212,8 +224,9 @@ function fuse(edit: Edit, node: Node): void {
     if (!parts) continue;
     const made = makeNode(op, parts.inputs, node.outputs, roundAll(parts.attributes), domain);
     edit.replace(node, { ...made, name: node.name });
-    return;
+    return true;
   }
+  return false;
 }
 
 /** Attributes as a file keeps them, in float32. */
@@ -253,11 +266,31 @@ function absorbPad(edit: Edit, node: Node): void {
   edit.replace(node, { ...withAttributes(node, { pads: value }), inputs: [pad.inputs[0] ?? "", ...others] });
 }
 
+/** Clips before a leaky relu instead of behind it, where the operator before takes the clip in and has less of a range to quantize. */
+function clipFirst(edit: Edit, node: Node): void {
+  const [y = ""] = node.inputs;
+  const leaky = edit.maker(y);
+  if (leaky?.op !== "LeakyRelu" || leaky.domain !== "" || !edit.isOnlyFor(y, [node])) return;
+  const alpha = floatOf(leaky, "alpha", 0.01);
+  const bounds = boundsOf(edit, node);
+  if (!bounds || !(alpha > 0)) return;
+  const before = (value: number) => (value < 0 ? value / alpha : value);
+  const { inputs, attributes } = clampParts(
+    edit,
+    node,
+    leaky.inputs[0] ?? "",
+    ...(bounds.map(before) as [number, number]),
+  );
+  const x = edit.freshName(`${y}_clipped`);
+  const first = { ...makeNode("Clip", inputs, [x], roundAll(attributes)), name: node.name };
+  edit.replace(node, first, { ...leaky, inputs: [x], outputs: node.outputs });
+}
+
 /** The model with what exporters scatter over many nodes put together. Outputs stay the same within 1e-5 of their largest. */
 export function fusePatterns(model: Model): Model {
   return rewrite(model, (edit, node) => {
     if (node.domain !== "" || edit.version(node) < 7 || node.outputs.length !== 1) return;
     if (node.op === "Conv") absorbPad(edit, node);
-    else fuse(edit, node);
+    else if (!fuse(edit, node) && node.op === "Clip") clipFirst(edit, node);
   });
 }

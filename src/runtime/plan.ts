@@ -12,9 +12,12 @@ import { layOut, type Span } from "./layout.ts";
 /** Is told every value that a model computes, as it is computed: its name and a copy of it. */
 export type Observe = (name: string, value: Tensor) => void;
 
+/** {@link Observe} for those who look at the value where it is, before they return. */
+export type Look = (name: string, place: Place, store: Store) => void;
+
 /** Runs a model on inputs of the planned shapes. */
 export interface Plan {
-  run(feeds: ReadonlyMap<string, Tensor>, observe?: Observe): Record<string, Tensor>;
+  run(feeds: ReadonlyMap<string, Tensor>, look?: Look): Record<string, Tensor>;
   dispose(): void;
 }
 
@@ -123,23 +126,23 @@ export function plan(model: Model, inference: Inference, constants: Store, arith
     heap.give(at, bytes);
   }
 
-  function report(names: readonly string[], observe: Observe): void {
+  function report(names: readonly string[], look: Look): void {
     for (const name of names) {
       const place = places.get(name);
-      if (place) observe(name, readPlace(store, place));
+      if (place) look(name, place, store);
     }
   }
 
   return {
-    run(feeds, observe) {
+    run(feeds, look) {
       for (const [name, value] of feeds) {
         const place = places.get(name);
         if (place && !place.value) arena.write(place.at, value.data);
       }
-      if (observe) report([...feeds.keys()], observe);
+      if (look) report([...feeds.keys()], look);
       runs.forEach((run, i) => {
         arena.scope(run);
-        if (observe) report(inference.steps[i]?.site.node.outputs.filter(Boolean) ?? [], observe);
+        if (look) report(inference.steps[i]?.site.node.outputs.filter(Boolean) ?? [], look);
       });
       const outputs = model.graph.outputs.map(({ name }) => [name, readPlace(store, places.get(name) as Place)]);
       return Object.fromEntries(outputs);

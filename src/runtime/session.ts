@@ -12,6 +12,7 @@ import {
 import type { FormatName } from "../formats.ts";
 import type { Address } from "../host.ts";
 import { checkModel } from "../model/check-model.ts";
+import { readPlace } from "../model/evaluate.ts";
 import { foldAllConstants } from "../model/fold-constants.ts";
 import { allConstants, feedsOf, type Model, type Value } from "../model/graph.ts";
 import { checkSupported, infer } from "../model/infer.ts";
@@ -24,7 +25,7 @@ import type { Tensor, TypedTensor } from "../tensor/tensor.ts";
 import type { Engine } from "../wasm/kernels.ts";
 import { startThreads } from "../wasm/team.ts";
 import { checkFeeds, type Feeds } from "./feeds.ts";
-import { type Observe, type Plan, plan } from "./plan.ts";
+import { type Look, type Observe, type Plan, plan } from "./plan.ts";
 
 /** Options of {@link Session}. */
 export interface SessionOptions {
@@ -171,17 +172,7 @@ export class Session {
   run(feeds: Feeds, options?: RunOptions): Record<string, TypedTensor> {
     const { observe } = checkOptions(options, ["observe"], "run");
     if (observe !== undefined) checkFunction(observe, "observe");
-    const content = contents.get(this);
-    if (!content) throw disposedError("session", "a session");
-    if (content.isRunning) throw runningError("run");
-    const tensors = checkFeeds(content.model, feeds);
-    const planned = planOf(observe ? wholeOf(content) : content.integers, tensors);
-    content.isRunning = true;
-    try {
-      return planned.run(tensors, observe) as Record<string, TypedTensor>;
-    } finally {
-      content.isRunning = false;
-    }
+    return runSession(this, feeds, observe && ((name, place, store) => observe(name, readPlace(store, place))));
   }
 
   /** Gives the memory back. Running afterwards is an error; disposing of it again is none. */
@@ -197,6 +188,21 @@ export class Session {
   /** {@link dispose}, for `using`. */
   [DISPOSE](): void {
     this.dispose();
+  }
+}
+
+/** As {@link Session.run}; `look` is told where each value is. */
+export function runSession(session: Session, feeds: Feeds, look?: Look): Record<string, TypedTensor> {
+  const content = contents.get(session);
+  if (!content) throw disposedError("session", "a session");
+  if (content.isRunning) throw runningError("run");
+  const tensors = checkFeeds(content.model, feeds);
+  const planned = planOf(look ? wholeOf(content) : content.integers, tensors);
+  content.isRunning = true;
+  try {
+    return planned.run(tensors, look) as Record<string, TypedTensor>;
+  } finally {
+    content.isRunning = false;
   }
 }
 

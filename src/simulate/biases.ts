@@ -1,10 +1,14 @@
 // Biases as integers: codes at the scale of the sums that they are added to.
 
-import { FORMATS, type FormatName } from "../formats.ts";
-import { type Constant, constantOf, type Graph, type Node } from "../model/graph.ts";
+import { FORMATS } from "../formats.ts";
+import { stringOf } from "../model/attributes.ts";
+import { type Constant, constantOf, type Graph, type Model, type Node } from "../model/graph.ts";
 import { isPlain, quantizableOf } from "../model/quantizable.ts";
+import { rewrite } from "../passes/edit.ts";
+import { fakeQuantize } from "../tensor/quantize.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import type { Grid, Grids } from "./grids.ts";
+import { type Grid, type Grids, gridsOf } from "./grids.ts";
+import { isQuantizer } from "./observe-model.ts";
 
 /** A bias, and the scales of its codes: one, or one a number. */
 export interface Bias {
@@ -31,7 +35,7 @@ const SMALLEST_NORMAL = 2 ** -126;
 /** Keeps what rounding to float32 may take away. */
 const MARGIN = 1 + 2 ** -20;
 
-function isInteger(format: FormatName): boolean {
+function isInteger(format: string): boolean {
   return FORMATS.get(format)?.kind === "integer";
 }
 
@@ -84,4 +88,20 @@ export function biasesOf(graph: Graph, grids: Grids): Map<Node, Bias> {
     return [node, { name, constant, scale }] as const;
   };
   return new Map(found.map(scaled));
+}
+
+/** A calibrated model with its biases on the grids that they have as integers: it computes what these do. */
+export function withRoundedBiases(model: Model): Model {
+  const { graph } = model;
+  const areSums = (node: Node) =>
+    isQuantizer(node) && graph.constants.has(node.inputs[1] ?? "") && isInteger(stringOf(node, "format", ""));
+  const biases = biasesOf(graph, gridsOf(graph, areSums));
+  return rewrite(model, (edit, node) => {
+    const { name = "", constant, scale } = biases.get(node) ?? {};
+    const [x = "", weight = "", taken] = node.inputs;
+    if (!constant || !scale || taken !== name) return;
+    const axis = scale.length > 1 ? { axis: 0 } : {};
+    const rounded = fakeQuantize(constant.data as Float32Array, { format: "int32", scale, ...axis });
+    edit.replace(node, { ...node, inputs: [x, weight, edit.changeConstant(name, node, rounded, constant.shape)] });
+  });
 }

@@ -3,7 +3,7 @@
 
 import type { Model, Node } from "../model/graph.ts";
 import { operatorName } from "../model/ops/index.ts";
-import { checkFloat, type Quantizable, quantizableOf } from "../model/quantizable.ts";
+import { argumentOf, checkFloat, type Quantizable, quantizableOf } from "../model/quantizable.ts";
 import { Edit } from "../passes/edit.ts";
 import { type ChosenNode, chooserOf, type Scheme } from "./scheme.ts";
 
@@ -82,7 +82,7 @@ export class Choice {
     const row = quantizableOf(node);
     if (chosen.skip) return float("the scheme leaves it in float");
     if (!row) return float(`${operatorName(node)} stays in float`);
-    if (this.isPart(node)) return { kind: "part" };
+    if (this.isPart(node, chosen)) return { kind: "part" };
     const refused = row.refuses?.(node, (name) => this.edit.constant(name));
     if (refused) return float(refused);
     if (row.kind === "moves") return { kind: "moves" };
@@ -90,13 +90,26 @@ export class Choice {
     return reason === undefined ? { kind: "quantized", row, chosen } : float(reason);
   }
 
-  /** Whether a node is an activation that the node before it takes in. */
-  private isPart(node: Node): boolean {
-    if (node.domain !== "" || (node.op !== "Relu" && node.op !== "Clip")) return false;
-    const [x = "", ...bounds] = node.inputs;
-    const decision = this.makers(x);
-    const isFused = decision?.kind === "quantized" && decision.row.fuses === true && this.edit.isOnlyFor(x, [node]);
-    return isFused && bounds.every((name) => !name || this.edit.constant(name));
+  /** Whether a node is an activation that the node before it takes in, or goes on with a function of one value. */
+  private isPart(node: Node, chosen: ChosenNode): boolean {
+    const i = argumentOf(node, (name) => this.edit.constant(name));
+    const x = i === undefined ? "" : (node.inputs[i] as string);
+    const head = this.headOf(x);
+    const decision = head && this.decisions.get(head);
+    if (!head || decision?.kind !== "quantized" || !this.edit.isOnlyFor(x, [node])) return false;
+    if (this.isFunction(head)) return decision.chosen.activations === chosen.activations;
+    return decision.row.fuses === true && this.edit.maker(x) === head && ["Relu", "Clip"].includes(operatorName(node));
+  }
+
+  private isFunction(node: Node): boolean {
+    return argumentOf(node, (name) => this.edit.constant(name)) !== undefined;
+  }
+
+  /** The node as whose part a value is computed. */
+  private headOf(name: string): Node | undefined {
+    const maker = this.edit.maker(name);
+    if (!maker || this.decisions.get(maker)?.kind !== "part") return maker;
+    return this.headOf(maker.inputs.find((input) => input && !this.edit.constant(input)) ?? "");
   }
 
   private linearReason(node: Node): string | undefined {
@@ -118,10 +131,7 @@ export class Choice {
     if (decision?.kind !== "quantized" || decision.row.kind !== "values") return;
     if (node.outputs.some((name) => this.isWanted(name))) return;
     const left = float("nothing that is quantized takes its result");
-    this.decisions.set(node, left);
-    for (const part of this.edit.takersOf(node.outputs[0] as string)) {
-      if (this.decisions.get(part)?.kind === "part") this.decisions.set(part, left);
-    }
+    for (let each: Node | undefined = node; each; each = this.partOf(each)) this.decisions.set(each, left);
   }
 
   /** Whether a quantized node takes a value, moved or not. */
@@ -134,10 +144,15 @@ export class Choice {
     });
   }
 
-  /** The node whose first output is a node's result: itself, or the activation that is part of it. */
+  /** The node behind one that is part of it. */
+  private partOf(node: Node): Node | undefined {
+    return this.edit.takersOf(node.outputs[0] as string).find((taker) => this.decisions.get(taker)?.kind === "part");
+  }
+
+  /** The node whose first output is a node's result: itself, or the last that is part of it. */
   lastOf(node: Node): Node {
-    const [part] = this.edit.takersOf(node.outputs[0] as string);
-    return part && this.decisions.get(part)?.kind === "part" ? part : node;
+    const part = this.partOf(node);
+    return part ? this.lastOf(part) : node;
   }
 }
 

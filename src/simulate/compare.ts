@@ -214,7 +214,7 @@ export async function compareModels(a: Model, b: Model, samples: Samples, option
       layers.add(runA, runB, feeds);
     };
     return {
-      samples: await eachSample(samples, job, each, "compare"),
+      samples: await eachSample(samples, "compare", job, each),
       outputs: Array.from(outputs, ([name, output]) => output.difference(name)),
       layers: layers.differences(a),
     };

@@ -3,30 +3,39 @@
 import { checkOptions } from "../check.ts";
 import { floatOf, intOf } from "../model/attributes.ts";
 import { checkModel } from "../model/check-model.ts";
-import { foldAllConstants } from "../model/fold-constants.ts";
+import { evaluate } from "../model/evaluate.ts";
 import { type Constant, constantOf, type Model, makeNode, type Node, withGraph } from "../model/graph.ts";
+import { knownOf, type Operator } from "../model/operator.ts";
+import { operatorOf } from "../model/ops/index.ts";
 import { type Edit, rewrite } from "../passes/edit.ts";
 import { Session } from "../runtime/session.ts";
 import type { TypedTensor } from "../tensor/tensor.ts";
-import { isQuantizer } from "./observe-model.ts";
+import { withRoundedBiases } from "./biases.ts";
+import { isQuantizer, withoutQuantizers } from "./observe-model.ts";
 import { eachSample, type JobOptions, type Samples } from "./samples.ts";
 
-/** A layer whose bias can take a shift: its weights before and after rounding. */
+/** A layer whose bias can take a shift: its weights, and the quantizer that rounds them. */
 interface Layer {
   readonly node: Node;
   readonly weight: Constant;
-  readonly rounded: Constant;
+  readonly quantizer: Node;
 }
 
-/** The layers of a model, given with its constants folded. */
-function layersOf({ graph }: Model, folded: Model): Layer[] {
+function layersOf({ graph }: Model): Layer[] {
   const quantizers = new Map(graph.nodes.filter(isQuantizer).map((node) => [node.outputs[0], node]));
   return graph.nodes.flatMap((node) => {
     const isLayer = node.domain === "" && (node.op === "Conv" || (node.op === "Gemm" && !intOf(node, "transA", 0)));
-    const weight = constantOf(graph, quantizers.get(node.inputs[1] ?? "")?.inputs[0] ?? "");
-    const rounded = constantOf(folded.graph, node.inputs[1] ?? "");
-    return isLayer && weight && rounded ? [{ node, weight, rounded }] : [];
+    const quantizer = quantizers.get(node.inputs[1] ?? "");
+    const weight = constantOf(graph, quantizer?.inputs[0] ?? "");
+    return isLayer && quantizer && weight ? [{ node, weight, quantizer }] : [];
   });
+}
+
+/** The weights of a layer as they are rounded. */
+function roundedOf(model: Model, { quantizer: node }: Layer): Float32Array {
+  const inputs = node.inputs.map((name) => knownOf(constantOf(model.graph, name) as Constant));
+  const [rounded] = evaluate(operatorOf(node) as Operator, { node, version: 1, inputs });
+  return rounded?.data as Float32Array;
 }
 
 /** Where the mean of an image's channels is; rows of a Gemm are what they are. */
@@ -49,25 +58,22 @@ function addRows(sum: Sum | undefined, { shape, data }: TypedTensor): Sum {
 
 /** Sums over samples of the means of each input channel of layers, by the names of these means. */
 async function sumsOf(model: Model, layers: readonly Layer[], samples: Samples, job: JobOptions) {
-  const names = [...new Set(layers.map(({ node }) => meansName(node)))];
-  const pools = new Map(
-    layers.flatMap(({ node }) => {
-      const name = meansName(node);
-      return node.op === "Conv" ? [[name, makeNode("GlobalAveragePool", [node.inputs[0] as string], [name])]] : [];
-    }),
-  );
-  const nodes = [...model.graph.nodes, ...pools.values()];
-  const session = new Session(withGraph(model, { nodes, outputs: names.map((name) => ({ name })) }));
+  const names = new Set(layers.map(({ node }) => meansName(node)));
+  const made = new Set<string>();
+  const ofLayers = new Set(layers.map(({ node }) => node.outputs[0]));
+  const nodes = model.graph.nodes.flatMap((node) => {
+    const [x = ""] = node.inputs;
+    if (node.op !== "Conv" || !ofLayers.has(node.outputs[0]) || made.has(x)) return [node];
+    made.add(x);
+    return [makeNode("GlobalAveragePool", [x], [meansName(node)]), node];
+  });
+  const outputs = Array.from(names, (name) => ({ name }));
+  const session = new Session(withGraph(model, { nodes, outputs }));
   const sums = new Map<string, Sum>();
   try {
-    await eachSample(
-      samples,
-      job,
-      (feeds) => {
-        for (const [name, means] of Object.entries(session.run(feeds))) sums.set(name, addRows(sums.get(name), means));
-      },
-      "correct",
-    );
+    await eachSample(samples, "correct", job, (feeds) => {
+      for (const [name, means] of Object.entries(session.run(feeds))) sums.set(name, addRows(sums.get(name), means));
+    });
   } finally {
     session.dispose();
   }
@@ -75,7 +81,8 @@ async function sumsOf(model: Model, layers: readonly Layer[], samples: Samples, 
 }
 
 /** What rounding adds to each output of a layer, on average (equation 89). */
-function shiftOf({ node, weight, rounded }: Layer, { sums, rows }: Sum): Float64Array {
+function shiftOf(model: Model, layer: Layer, { sums, rows }: Sum): Float64Array {
+  const { node, weight } = layer;
   const isTurned = node.op === "Gemm" && !intOf(node, "transB", 0);
   const [first = 0, second = 0] = weight.shape;
   const [outputs, inputs] = isTurned ? [second, first] : [first, second];
@@ -83,7 +90,7 @@ function shiftOf({ node, weight, rounded }: Layer, { sums, rows }: Sum): Float64
   const groups = node.op === "Conv" ? intOf(node, "group", 1) : 1;
   const factor = node.op === "Gemm" ? floatOf(node, "alpha", 1) / rows : 1 / rows;
   const shift = new Float64Array(outputs);
-  const [before, after] = [weight.data as Float32Array, rounded.data as Float32Array];
+  const [before, after] = [weight.data as Float32Array, roundedOf(model, layer)];
   for (let o = 0; o < outputs; o++) {
     const channel = Math.floor((o * groups) / outputs) * inputs;
     for (let i = 0; i < inputs; i++) {
@@ -121,17 +128,17 @@ function takeOff(edit: Edit, node: Node, shift: Float64Array): void {
 export async function correctBias(model: Model, samples: Samples, options?: JobOptions): Promise<Model> {
   const job = checkOptions(options, ["signal", "onProgress"], "correctBias");
   checkModel(model);
-  const folded = foldAllConstants(model);
-  const layers = layersOf(model, folded);
+  const layers = layersOf(model);
   if (layers.length === 0) return model;
-  const sums = await sumsOf(folded, layers, samples, job);
+  const sums = await sumsOf(withoutQuantizers(model, "constants"), layers, samples, job);
   const shifts = new Map(
-    layers.map((layer) => [layer.node.outputs[0], shiftOf(layer, sums.get(meansName(layer.node)) as Sum)]),
+    layers.map((layer) => [layer.node.outputs[0], shiftOf(model, layer, sums.get(meansName(layer.node)) as Sum)]),
   );
-  return rewrite(model, (edit, node) => {
+  const corrected = rewrite(model, (edit, node) => {
     const shift = shifts.get(node.outputs[0]);
     if (!shift) return;
     shifts.delete(node.outputs[0]);
     takeOff(edit, node, shift);
   });
+  return withRoundedBiases(corrected);
 }

@@ -58,14 +58,17 @@ export function movedBy(graph: Graph, node: Node): readonly string[] {
   return node.op === "Split" ? node.outputs : node.outputs.slice(0, 1);
 }
 
-/** @throws ModelError for a quantizer that is not calibrated, or of a format that ONNX does not have */
-export function gridsOf(graph: Graph): Map<string, Grid> {
+/**
+ * Grids by what `has` says are quantizers; default all.
+ * @throws ModelError for a quantizer that is not calibrated, or of a format that ONNX does not have
+ */
+export function gridsOf(graph: Graph, has: (node: Node) => boolean = isQuantizer): Map<string, Grid> {
   const grids = new Map<string, Grid>();
   for (const node of inOrder(graph)) {
     const [x = ""] = node.inputs;
-    const grid = isQuantizer(node) ? gridOf(graph, node) : grids.get(x);
+    const grid = has(node) ? gridOf(graph, node) : grids.get(x);
     // what is moved has its channels elsewhere
-    if (isQuantizer(node)) grids.set(node.outputs[0] as string, grid as Grid);
+    if (has(node)) grids.set(node.outputs[0] as string, grid as Grid);
     else if (grid && grid.axis === undefined) for (const name of movedBy(graph, node)) grids.set(name, grid);
   }
   return grids;

@@ -2,11 +2,13 @@
 
 import { modelError } from "../check.ts";
 import type { Model, Node } from "../model/graph.ts";
+import { lengthOf } from "../model/operator.ts";
 import { OWN } from "../model/ops/quantizer.ts";
 import { rewrite } from "../passes/edit.ts";
 import { fuseActivations } from "../passes/fuse-activations.ts";
-import { Session } from "../runtime/session.ts";
+import { runSession, Session } from "../runtime/session.ts";
 import { type Observer, observe } from "../tensor/observe.ts";
+import { inMemory } from "../tensor/values.ts";
 import { eachSample, type JobOptions, type Samples } from "./samples.ts";
 
 /** What was seen of each value that is to be quantized, by its name. Observers of the same name merge. */
@@ -22,10 +24,11 @@ export function waiting({ graph }: Model): Node[] {
   return graph.nodes.filter((node) => isQuantizer(node) && node.attributes.has(SCHEME));
 }
 
-/** A simulated model without its quantizers. */
-function withoutQuantizers(model: Model): Model {
+/** A simulated model without quantizers, or without those of constants only. */
+export function withoutQuantizers(model: Model, which: "all" | "constants" = "all"): Model {
   return rewrite(model, (edit, node) => {
-    if (isQuantizer(node)) edit.bypass(node, node.inputs[0] as string);
+    const [x = ""] = node.inputs;
+    if (isQuantizer(node) && (which === "all" || edit.constant(x))) edit.bypass(node, x);
   });
 }
 
@@ -49,13 +52,12 @@ export async function observeModel(model: Model, samples: Samples, options: JobO
   }
   const session = new Session(fuseActivations(withoutQuantizers(model)));
   try {
-    await eachSample(samples, options, (feeds) => {
-      session.run(feeds, {
-        observe(name, { data }) {
-          for (const observer of observed.get(name) ?? []) {
-            if (observer.add(data as Float32Array).nan > 0) throw modelError(`"${name}" holds NaN`);
-          }
-        },
+    await eachSample(samples, "observe", options, (feeds) => {
+      runSession(session, feeds, (name, place) => {
+        for (const observer of observed.get(name) ?? []) {
+          observer.addFrom(lengthOf(place), inMemory(place.at, 4).source);
+          if (observer.nan > 0) throw modelError(`"${name}" holds NaN`);
+        }
       });
     });
   } finally {

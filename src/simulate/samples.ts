@@ -49,9 +49,9 @@ function checkSamples(samples: Samples): Samples {
  */
 export async function eachSample(
   samples: Samples,
+  stage: Progress["stage"],
   job: JobOptions,
   work: (feeds: Feeds) => void,
-  stage: Progress["stage"] = "observe",
 ): Promise<number> {
   const { length } = checkSamples(samples) as { length?: number };
   const total = length === undefined ? {} : { total: length };

@@ -1,7 +1,6 @@
 // For each activation the range method that keeps the model's outputs nearest to those without rounding of activations: one method for
 // all first, then, in as many groups as the work allows, another one where that is nearer still.
 
-import { foldAllConstants } from "../model/fold-constants.ts";
 import { feedsOf, type Model, makersOf, type Node, type Value, withGraph } from "../model/graph.ts";
 import { quantizableOf } from "../model/quantizable.ts";
 import type { Feeds } from "../runtime/feeds.ts";
@@ -10,7 +9,7 @@ import type { Interval } from "../tensor/mse.ts";
 import type { Range } from "../tensor/range.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Intervals, intervalOf, parametersFor } from "./intervals.ts";
-import type { Observations } from "./observe-model.ts";
+import { type Observations, withoutQuantizers } from "./observe-model.ts";
 import { type JobOptions, type KeptSamples, turns } from "./samples.ts";
 
 const METHODS: readonly Range[] = ["minmax", "mse", "percentile"];
@@ -143,11 +142,12 @@ export async function searchRanges(
     nodes,
     Math.min(nodes.length, Math.max(Math.floor((runs / samples.length - METHODS.length) / (METHODS.length - 1)), 0)),
   );
-  const folded = foldAllConstants(withGraph(model, { outputs: measured(model) }));
-  const wanted = await running(folded, samples, job, (run) => run({}));
+  // weights as they are: they take no memory twice
+  const measuring = withoutQuantizers(withGraph(model, { outputs: measured(model) }), "constants");
+  const wanted = await running(withoutQuantizers(measuring), samples, job, (run) => run({}));
   const total = METHODS.length + groups.length * (METHODS.length - 1);
   let done = 0;
-  return running(opened(folded, names), samples, job, async (run) => {
+  return running(opened(measuring, names), samples, job, async (run) => {
     const error = async (intervals: Intervals) => {
       const apart = distance(await run(parameterFeeds(all, intervals)), wanted);
       done++;

@@ -2,7 +2,7 @@
 // It needs no range beforehand, never rescales, and merges exactly in any order, for it holds integers only.
 
 import { engine } from "../wasm/kernels.ts";
-import { bitsOf, eachPiece, floatOf } from "./values.ts";
+import { bitsOf, eachPiece, eachValue, floatOf, type Source } from "./values.ts";
 
 /** Bins of a page: the mantissa's seven bits. A page is one sign and exponent. */
 export const PAGE = 128;
@@ -26,16 +26,17 @@ export function binEnd(bin: number): number {
 /** Fewer values than this are counted one by one: clearing and reading 65,536 counters would take longer. */
 const FEW = 4096;
 
-/** Adds the finite values of x to pages. */
-export function addToPages(pages: Pages, x: Float32Array): void {
-  if (x.length < FEW) {
-    for (const value of x) if (Number.isFinite(value)) addOne(pages, value);
-    return;
-  }
+/** Adds the finite ones of so many values to pages. */
+export function addToPages(pages: Pages, length: number, source: Source): void {
   const { arena } = engine();
   arena.scope(() => {
+    if (length < FEW) {
+      const values = arena.view(Float32Array, source(0, length), length);
+      for (const value of values) if (Number.isFinite(value)) addOne(pages, value);
+      return;
+    }
     const counts = arena.zeros(BINS * 4);
-    eachPiece(x, ({ kernels }, at, _start, count) => kernels.histogram_f32_u32(at, counts, count));
+    eachValue(length, ({ kernels }, start, count) => kernels.histogram_f32_u32(source(start, count), counts, count));
     const found = arena.view(Uint32Array, counts, BINS);
     for (let page = 0; page * PAGE < BINS; page++) {
       if (isMet(found, page)) addPage(pages, page, found.subarray(page * PAGE, (page + 1) * PAGE));

@@ -21,7 +21,7 @@ import { errorOf, type Interval, leastSquares, sumLanes } from "./mse.ts";
 import { type Target, type TargetOptions, targetOf } from "./parameters.ts";
 import { checkRange, entropyInterval, linearFromPages, percentileInterval, type Range } from "./range.ts";
 import { codeFormat } from "./tensor.ts";
-import { countSpecial, eachPiece } from "./values.ts";
+import { countSpecial, eachValue, type Source, sourceOf } from "./values.ts";
 
 /** Options of {@link Observer.range}: the quantizer that the range is for. */
 export interface ObservedRangeOptions extends TargetOptions {
@@ -98,9 +98,14 @@ export class Observer {
 
   /** Adds values. */
   add(x: Float32Array): this {
-    checkFloats(x, "x");
-    eachPiece(x, (e, at, _start, n) => {
+    return this.addFrom(checkFloats(x, "x").length, sourceOf(engine(), x));
+  }
+
+  /** Adds so many float32 from where they are in wasm memory. */
+  addFrom(length: number, source: Source): this {
+    eachValue(length, (e, start, n) => {
       const { kernels, arena } = e;
+      const at = source(start, n);
       const { infinite, nan } = countSpecial(e, at, n);
       this.passOver(infinite, nan);
       const extremes = arena.copy(Float32Array.of(this.min, this.max));
@@ -110,7 +115,7 @@ export class Observer {
       this.extremes = { min: min + 0, max: max + 0 };
       this.moments = together(this.moments, momentsOf(at, n, n - infinite - nan));
     });
-    addToPages(this.pages, x);
+    addToPages(this.pages, length, source);
     return this;
   }
 

@@ -8,7 +8,7 @@ import { addToPages, binsInOrder, type Pages, pointsOf, valueOfRank } from "./hi
 import { errorOf, type Interval, leastSquares } from "./mse.ts";
 import { parametersOf, type Target } from "./parameters.ts";
 import type { CodeFormat } from "./tensor.ts";
-import { countSpecial, eachPiece } from "./values.ts";
+import { countSpecial, eachPiece, sourceOf } from "./values.ts";
 
 /**
  * How a range is found: the extremes; a percentile (default 99.99), which leaves out half of the rest at either end, or
@@ -188,7 +188,7 @@ function ranked(values: Float32Array, absolute: boolean): (rank: number) => numb
 
 function pagesOf(values: Float32Array): Pages {
   const pages: Pages = new Map();
-  addToPages(pages, values);
+  addToPages(pages, values.length, sourceOf(engine(), values));
   return pages;
 }
 

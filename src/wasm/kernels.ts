@@ -1,10 +1,11 @@
 // The wasm modules: compiled on first use, in the tier this host computes exactly in.
 
+import { instantiateSync } from "@assemblyscript/loader";
 import type { instantiate } from "../../build/simd.d.ts";
 import { checkWord, rangeError } from "../check.ts";
 import { Arena } from "./arena.ts";
 import { Heap } from "./heap.ts";
-import { exportsOf, withSharedMemory } from "./shared.ts";
+import { withSharedMemory } from "./shared.ts";
 import type { Team } from "./threads.ts";
 import { bytesOf, moduleOf } from "./unpack.ts";
 
@@ -41,7 +42,7 @@ function start(
   shared = false,
 ): Engine {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
-  const kernels = exportsOf(source, memory) as unknown as Kernels;
+  const kernels = instantiateSync(source, { env: { memory } }).exports as unknown as Kernels;
   const heap = new Heap(memory, kernels.HEAP_BASE.value);
   return { tier, kernels, heap, arena: new Arena(heap), dot: undefined };
 }

@@ -114,9 +114,9 @@ testKernel("split_error_f32_f64", (bench) => {
 });
 
 testKernel("moment_f32_f64", (bench) => {
-  for (const n of SIZES) {
+  for (const [n, finite] of SIZES.flatMap((n) => [[n, true] as const, [n, false] as const])) {
     const b = bench();
-    const x = valuesOf(n, n);
+    const x = valuesOf(n, n, finite);
     const at = b.put(x);
     const wanted = moments(x);
     const sum = summed(b, n, 8, (to, from, till) => b.k.moment_f32_f64(at + from * 4, to, till - from, 0, 1));

@@ -78,6 +78,9 @@ const FUSED: readonly [string, (f: Formula) => string, number?][] = [
   ["Clip", (f) => f.take("Min", f.take("Max", "x", -1), 0.5)],
   ["Clip", (f) => f.take("Min", 6, f.take("Max", 0, "x")), 10],
   ["Clip", (f) => f.take("Min", f.take("Relu", "x"), 1)],
+  ["Clip", (f) => f.take("Max", "x", -0.5)],
+  ["Clip", (f) => f.take("Min", 0.5, "x"), 10],
+  ["Relu", (f) => f.take("Max", 0, "x")],
   ["Relu", (f) => f.take("Clip", "x", 0)],
   ["Relu", (f) => f.with("Clip", { min: 0, max: 3.4028234663852886e38 }, "x"), 9],
   ["HardSigmoid", (f) => f.take("Div", relu6(f), 6)],
@@ -181,7 +184,9 @@ const KEPT: readonly [string, (f: Formula) => string, number?][] = [
   ["a layer norm scaled along more axes", (f) => f.take("Mul", f.take("Div", ...centered(f)), seeded([3, 8], 5))],
   ["a layer norm scaled by one number", (f) => f.take("Mul", f.take("Div", ...centered(f)), floats([1], [2]))],
   ["a clip below something", (f) => f.take("Clip", "x", 0, 5)],
-  ["a clip in numbers of more axes", (f) => f.take("Min", f.take("Max", "x", floats([1, 1, 1, 1], [0])), 6)],
+  ["a clip in numbers of more axes", (f) => f.take("Max", "x", floats([1, 1, 1, 1], [0]))],
+  ["a largest of two values", (f) => f.take("Max", "x", f.take("Neg", "x"))],
+  ["a clip of a leaky relu that turns round", (f) => f.take("Clip", f.with("LeakyRelu", { alpha: -0.1 }, "x"), -1, 2)],
   ["a softplus of a base", (f) => f.take("Log", f.take("Add", f.take("Exp", "x"), 2))],
   ["an old version", (f) => f.take("Min", f.take("Relu", "x"), 6), 6],
 ];
@@ -201,6 +206,21 @@ test("kept: a form whose inner value is taken elsewhere, or is an output", () =>
   const model = f.model(y, [inner]);
   assert.equal(fusePatterns(model), model);
 });
+
+for (const [opset, bound] of [
+  [22, -0.4],
+  [22, 0.4],
+  [10, -0.4],
+] as const) {
+  test(`a leaky relu above ${bound} is one of what is clipped (${opset})`, () => {
+    const f = new Formula(opset);
+    const model = f.model(f.take("Max", f.with("LeakyRelu", { alpha: 0.2 }, "x"), bound));
+    const after = fusePatterns(model);
+    assert.deepEqual(operators(after), ["Clip", "LeakyRelu", "Identity"]);
+    assert.equal(fusePatterns(after), after);
+    assertSame(model, after, { x: seeded(SHAPE, 1, -5, 5) }, TOLERANCE);
+  });
+}
 
 /** A Pad before a convolution of 3 x 3. */
 function padded(

@@ -2,7 +2,7 @@
 // not know come out as they went in.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Model, optimize } from "../../src/index.ts";
+import { foldConstants, type Model, optimize } from "../../src/index.ts";
 import { type Constant, inOrder, makeNode, type Node, type Value } from "../../src/model/graph.ts";
 import { randomWords } from "../kernels/harness.ts";
 import { floats, integers, modelOf } from "../model/models.ts";
@@ -86,6 +86,19 @@ test("300 random graphs give the same, with fewer nodes, and optimizing again do
     after += optimized.graph.nodes.length;
   }
   assert.ok(after < 0.8 * before, `${after} of ${before}`);
+});
+
+test("weights that are nodes become constants, however large; what would grow stays a node", () => {
+  const w = floats([150, 150], new Array(22500).fill(0.5));
+  const nodes = [
+    makeNode("Constant", [], ["w"], { value: w }),
+    makeNode("ConstantOfShape", ["extents"], ["filled"]),
+    makeNode("MatMul", ["x", "w"], ["m"]),
+    makeNode("Add", ["m", "filled"], ["y"]),
+  ];
+  const folded = foldConstants(modelOf(nodes, { constants: new Map([["extents", integers([2], [150, 150])]]) }));
+  assert.deepEqual(operators(folded), ["ConstantOfShape", "MatMul", "Add"]);
+  assert.deepEqual(folded.graph.constants.get("w"), w);
 });
 
 test("operators that octavo does not know stay, with all that they take and give", () => {

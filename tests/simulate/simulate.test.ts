@@ -61,6 +61,25 @@ test("average pools, sums and their activations have parameters of their own", (
   assert.deepEqual(quantized(simulate(graph(nodes))), ["w_quantized", "x_quantized", "a", "r", "p", "y"]);
 });
 
+test("functions of one value in a row are rounded once, behind the last", () => {
+  const row = [
+    node("Conv", "x w", "a"),
+    node("HardSwish", "a", "h"),
+    node("Mul", "two h", "m"),
+    node("Add", "m three", "f"),
+    node("Conv", "f w", "y"),
+  ];
+  const numbers = { two: seeded([1], 5), three: seeded([1], 6) };
+  assert.deepEqual(quantized(simulate(graph(row, numbers))), ["w_quantized", "x_quantized", "a", "f", "y"]);
+  const own = { nodes: { Mul: { activations: "int16" } } } as const;
+  const apart = quantized(simulate(graph(row, numbers), own));
+  assert.ok(["a", "h", "m"].every((name) => apart.includes(name)));
+  const twice = [...row.slice(0, 2), node("Mul", "h h", "m"), ...row.slice(3)];
+  assert.ok(quantized(simulate(graph(twice, numbers))).includes("h"));
+  const float = planQuantization(graph([...row.slice(0, 4), node("Softmax", "f", "y")], numbers)).float;
+  assert.deepEqual(new Set(float.map(({ node: { op } }) => op)), new Set(["HardSwish", "Mul", "Add", "Softmax"]));
+});
+
 test("what nothing quantized takes stays in float, and why is told", () => {
   const nodes = [
     node("Conv", "x w", "a"),
