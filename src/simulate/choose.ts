@@ -167,7 +167,6 @@ export class Choice {
   }
 }
 
-
 /** A node that stays in float. */
 export interface FloatNode {
   readonly node: Node;
