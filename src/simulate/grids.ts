@@ -74,6 +74,16 @@ export function gridsOf(graph: Graph, has: (node: Node) => boolean = isQuantizer
   return grids;
 }
 
+export function isInteger(format: string): boolean {
+  return FORMATS.get(format)?.kind === "integer";
+}
+
+/** Grids of integers, by the quantizers that are calibrated. */
+export function integerGrids(graph: Graph): Map<string, Grid> {
+  const isCalibrated = ({ inputs }: Node) => graph.constants.has(inputs[1] ?? "");
+  return gridsOf(graph, (node) => isQuantizer(node) && isCalibrated(node) && isInteger(stringOf(node, "format", "")));
+}
+
 /** Whether a grid leaves out codes of its format. */
 export function isNarrowed({ format, range }: Grid): boolean {
   const { lo, hi } = rangeOf(FORMATS.get(format) as CodeFormat);
