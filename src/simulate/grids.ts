@@ -95,5 +95,5 @@ export function optionsOf(grid: Grid): QuantizeOptions & { readonly format: Form
   const { format, range, scale, zero, axis } = grid;
   const options = { format, scale, zero, ...(axis !== undefined && { axis }) };
   if (!isNarrowed(grid)) return options;
-  return { ...options, bits: Math.ceil(Math.log2(range.hi - range.lo + 1)), narrow: range.lo === -range.hi };
+  return { ...options, bits: 32 - Math.clz32(range.hi - range.lo), narrow: range.lo === -range.hi };
 }
