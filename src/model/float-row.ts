@@ -3,7 +3,7 @@
 import { type FloatFormat, FORMATS, type FormatName } from "../formats.ts";
 import { decodeFloats, encodeFloats } from "../tensor/codec.ts";
 import { converted, type Inner } from "./converted-row.ts";
-import { lengthOf, type Operator } from "./operator.ts";
+import { choosing, lengthOf, type Operator } from "./operator.ts";
 
 /** Formats that are computed in float32. A float64 is rounded to it. */
 const CONVERTED: readonly FormatName[] = ["float16", "bfloat16", "float64"];
@@ -29,4 +29,10 @@ const FLOAT32: Inner = {
 /** The row, with inputs and outputs of other float formats computed in float32. */
 export function inFloat32(operator: Operator): Operator {
   return converted(operator, FLOAT32);
+}
+
+/** The row, with float16 and bfloat16 computed in float32, float64 as it is. */
+export function inFloats(row: Operator): Operator {
+  const single = inFloat32(row);
+  return choosing(row, (site) => (site.inputs[0]?.format === "float64" ? row : single));
 }

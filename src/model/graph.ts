@@ -285,7 +285,7 @@ export function withoutUnused(model: Model): Model {
 }
 
 /** An attribute's value as a literal has it: numbers are floats, bigints integers. */
-export type Literal = bigint | number | string | readonly bigint[] | readonly number[] | Constant;
+type Literal = bigint | number | string | readonly bigint[] | readonly number[] | Constant;
 
 function attributeOf(value: Literal): Attribute {
   if (typeof value === "bigint") return { kind: "int", value };

@@ -4,7 +4,7 @@ import { nodeError, nodeRangeError } from "../check.ts";
 import type { FormatName } from "../formats.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { storedLength, type Tensor, tensorArray } from "../tensor/tensor.ts";
-import { intsOf } from "./attributes.ts";
+import { intOf, intsOf } from "./attributes.ts";
 import type { Known, Site } from "./operator.ts";
 
 /** An input that has to be there. */
@@ -27,6 +27,11 @@ export function axisOf(site: Site, axis: number, rank: number): number {
   const at = axis < 0 ? axis + rank : axis;
   if (Number.isInteger(at) && at >= 0 && at < rank) return at;
   throw nodeError(site.node, `"axis" expected ${-rank}..${rank - 1}, got ${axis}`);
+}
+
+/** The axis that a node names, counted from the end where it is negative. */
+export function axisIn(site: Site, otherwise = 0, rank = input(site, 0).shape.length): number {
+  return axisOf(site, intOf(site.node, "axis", otherwise), rank);
 }
 
 /** A known input's value as it is; undefined where the input is left out. For inputs that the row lists in `values`. */

@@ -6,7 +6,7 @@ import { intOf, intsOf, stringOf } from "./attributes.ts";
 import type { Site } from "./operator.ts";
 
 /** An axis that is not there: one pixel, met by one tap. */
-export const MISSING: Axis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 };
+const MISSING: Axis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 };
 
 /** Axes with those before them that are not there: depth, height, width. */
 export function threeAxes(axes: readonly Axis[]): [Axis, Axis, Axis] {

@@ -1,14 +1,11 @@
 // Biases as integers: codes at the scale of the sums that they are added to.
 
-import { FORMATS } from "../formats.ts";
-import { stringOf } from "../model/attributes.ts";
 import { type Constant, constantOf, type Graph, type Model, type Node } from "../model/graph.ts";
 import { isPlain, quantizableOf } from "../model/quantizable.ts";
 import { rewrite } from "../passes/edit.ts";
 import { fakeQuantize } from "../tensor/quantize.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import { type Grid, type Grids, gridsOf } from "./grids.ts";
-import { isQuantizer } from "./observe-model.ts";
+import { type Grid, type Grids, integerGrids, isInteger } from "./grids.ts";
 
 /** A bias, and the scales of its codes: one, or one a number. */
 export interface Bias {
@@ -34,10 +31,6 @@ const SMALLEST_NORMAL = 2 ** -126;
 
 /** Keeps what rounding to float32 may take away. */
 const MARGIN = 1 + 2 ** -20;
-
-function isInteger(format: string): boolean {
-  return FORMATS.get(format)?.kind === "integer";
-}
 
 /** A node's bias, where it is a constant that is added to sums of codes, one number an output channel. */
 function biasOf(graph: Graph, grids: Grids, node: Node): Found | undefined {
@@ -92,10 +85,7 @@ export function biasesOf(graph: Graph, grids: Grids): Map<Node, Bias> {
 
 /** A calibrated model with its biases on the grids that they have as integers: it computes what these do. */
 export function withRoundedBiases(model: Model): Model {
-  const { graph } = model;
-  const areSums = (node: Node) =>
-    isQuantizer(node) && graph.constants.has(node.inputs[1] ?? "") && isInteger(stringOf(node, "format", ""));
-  const biases = biasesOf(graph, gridsOf(graph, areSums));
+  const biases = biasesOf(model.graph, integerGrids(model.graph));
   return rewrite(model, (edit, node) => {
     const { name = "", constant, scale } = biases.get(node) ?? {};
     const [x = "", weight = "", taken] = node.inputs;

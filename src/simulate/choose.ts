@@ -1,7 +1,7 @@
 // Which nodes of a model are quantized, and why the others are not (docs/math.md has no equation for it: the white paper's placement).
 // Products with weights always are; other functions only between values that are quantized anyway.
 
-import type { FormatName } from "../formats.ts";
+import { FORMATS } from "../formats.ts";
 import type { Model, Node } from "../model/graph.ts";
 import { operatorName } from "../model/ops/index.ts";
 import { argumentOf, checkFloat, type Quantizable, quantizableOf } from "../model/quantizable.ts";
@@ -91,15 +91,25 @@ export class Choice {
     return reason === undefined ? { kind: "quantized", row, chosen } : float(reason);
   }
 
-  /** Whether a node is an activation that the node before it takes in, or goes on with a function of one value. */
+  /** Whether a node is a bias or an activation of the node before it, or goes on with a function of one value. */
   private isPart(node: Node, chosen: ChosenNode): boolean {
-    const i = argumentOf(node, (name) => this.edit.constant(name));
-    const x = i === undefined ? "" : (node.inputs[i] as string);
+    const x = node.inputs.find((name) => name && !this.edit.constant(name)) ?? "";
     const head = this.headOf(x);
     const decision = head && this.decisions.get(head);
     if (!head || decision?.kind !== "quantized" || !this.edit.isOnlyFor(x, [node])) return false;
-    if (this.isFunction(head)) return decision.chosen.activations === chosen.activations;
-    return decision.row.fuses === true && this.edit.maker(x) === head && ["Relu", "Clip"].includes(operatorName(node));
+    if (this.isFunction(head)) return this.isFunction(node) && decision.chosen.activations === chosen.activations;
+    const maker = this.edit.maker(x) as Node;
+    if (maker === head && this.isBias(node, head)) return true;
+    const isRectifier = ["Relu", "Clip"].includes(operatorName(node)) && this.isFunction(node);
+    return isRectifier && decision.row.fuses === true && (maker === head || this.isBias(maker, head));
+  }
+
+  /** Whether a node adds to each column of a product with a weight a number of its own. */
+  private isBias(node: Node, product: Node): boolean {
+    const columns = operatorName(product) === "MatMul" ? this.weightOf(product)?.shape.at(-1) : undefined;
+    const [bias] = node.inputs.flatMap((name) => this.edit.constant(name) ?? []);
+    const isOne = columns !== undefined && bias?.data.length === columns && bias.shape.at(-1) === columns;
+    return isOne && operatorName(node) === "Add";
   }
 
   private isFunction(node: Node): boolean {
@@ -157,8 +167,6 @@ export class Choice {
   }
 }
 
-const FLOATS: readonly FormatName[] = ["float32", "float64", "float16", "bfloat16"];
-
 /** A node that stays in float. */
 export interface FloatNode {
   readonly node: Node;
@@ -188,7 +196,7 @@ export function planQuantization(model: Model, scheme?: Scheme): QuantizationPla
     const format = choice.edit.outline(node.outputs.find(Boolean) ?? "")?.format ?? "float32";
     if (decision.kind !== "float") {
       if (decision.kind !== "moves" || choice.isQuantized(choice.rootOf(node, 0).root)) quantized.push(node);
-    } else if (FLOATS.includes(format)) float.push({ node, reason: decision.reason });
+    } else if (FORMATS.get(format)?.kind === "float") float.push({ node, reason: decision.reason });
   }
   return { quantized, float };
 }

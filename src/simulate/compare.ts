@@ -4,6 +4,7 @@ import { checkOptions } from "../check.ts";
 import { constantOf, type Model } from "../model/graph.ts";
 import type { Feeds } from "../runtime/feeds.ts";
 import { Session } from "../runtime/session.ts";
+import { decibels } from "../tensor/error.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { eachSample, type JobOptions, type Samples } from "./samples.ts";
 
@@ -64,7 +65,7 @@ class Sums {
 
   difference(name: string): Difference {
     const { signal, error, magnitude, count, largest } = this;
-    return { name, sqnr: 10 * Math.log10(signal / error), mae: magnitude / count, largest };
+    return { name, sqnr: decibels(signal, error), mae: magnitude / count, largest };
   }
 }
 

@@ -74,6 +74,16 @@ export function gridsOf(graph: Graph, has: (node: Node) => boolean = isQuantizer
   return grids;
 }
 
+export function isInteger(format: string): boolean {
+  return FORMATS.get(format)?.kind === "integer";
+}
+
+/** Grids of integers, by the quantizers that are calibrated. */
+export function integerGrids(graph: Graph): Map<string, Grid> {
+  const isCalibrated = ({ inputs }: Node) => graph.constants.has(inputs[1] ?? "");
+  return gridsOf(graph, (node) => isQuantizer(node) && isCalibrated(node) && isInteger(stringOf(node, "format", "")));
+}
+
 /** Whether a grid leaves out codes of its format. */
 export function isNarrowed({ format, range }: Grid): boolean {
   const { lo, hi } = rangeOf(FORMATS.get(format) as CodeFormat);
@@ -85,5 +95,5 @@ export function optionsOf(grid: Grid): QuantizeOptions & { readonly format: Form
   const { format, range, scale, zero, axis } = grid;
   const options = { format, scale, zero, ...(axis !== undefined && { axis }) };
   if (!isNarrowed(grid)) return options;
-  return { ...options, bits: Math.ceil(Math.log2(range.hi - range.lo + 1)), narrow: range.lo === -range.hi };
+  return { ...options, bits: 32 - Math.clz32(range.hi - range.lo), narrow: range.lo === -range.hi };
 }

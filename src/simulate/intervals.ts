@@ -3,14 +3,14 @@
 import { rangeError } from "../check.ts";
 import { FORMATS } from "../formats.ts";
 import { stringOf } from "../model/attributes.ts";
-import type { Model, Node } from "../model/graph.ts";
-import { quantizableOf } from "../model/quantizable.ts";
+import { type Model, type Node, withAttributes } from "../model/graph.ts";
 import { type Edit, rewrite } from "../passes/edit.ts";
 import type { Parameters } from "../quantizer.ts";
 import type { Interval } from "../tensor/mse.ts";
 import { parametersOf, targetOf } from "../tensor/parameters.ts";
 import type { Range } from "../tensor/range.ts";
 import type { CodeFormat } from "../tensor/tensor.ts";
+import { type Grids, integerGrids } from "./grids.ts";
 import { isQuantizer, type Observations, SCHEME } from "./observe-model.ts";
 import type { ActivationScheme } from "./scheme.ts";
 
@@ -42,7 +42,8 @@ export function withIntervals(model: Model, intervals: Intervals): Model {
     const { scale, zero } = parametersFor(node, interval);
     calibrateNode(edit, node, Float32Array.of(scale), Int32Array.of(zero), []);
   });
-  return rewrite(activations, calibrateBias);
+  const grids = integerGrids(activations.graph);
+  return rewrite(activations, (edit, node) => calibrateBias(edit, node, grids));
 }
 
 /** Gives a quantizer its parameters. */
@@ -50,25 +51,16 @@ function calibrateNode(edit: Edit, node: Node, scale: Float32Array, zero: Int32A
   const [x = ""] = node.inputs;
   const [y = ""] = node.outputs;
   const inputs = [x, edit.addConstant(`${y}_scale`, scale, shape), edit.addConstant(`${y}_zero`, zero, shape, "int32")];
-  const attributes = new Map(node.attributes);
-  attributes.delete(SCHEME);
-  edit.replace(node, { ...node, inputs, attributes });
-}
-
-/** The scales that a value was quantized with, moved since or not. */
-function scaleOf(edit: Edit, name: string): Float32Array | undefined {
-  let maker = edit.maker(name);
-  while (maker && quantizableOf(maker)?.kind === "moves") maker = edit.maker(maker.inputs[0] as string);
-  return maker && isQuantizer(maker) ? (edit.constant(maker.inputs[1])?.data as Float32Array | undefined) : undefined;
+  edit.replace(node, { ...withAttributes(node, { [SCHEME]: undefined }), inputs });
 }
 
 /** A bias has the scales of the sums that it is added to. */
-function calibrateBias(edit: Edit, node: Node): void {
+function calibrateBias(edit: Edit, node: Node, grids: Grids): void {
   const [y = ""] = node.outputs;
   const [taker] = edit.takersOf(y);
   if (!isQuantizer(node) || node.inputs[1] || node.attributes.has(SCHEME) || !taker) return;
-  const [x, weight] = taker.inputs.map((input) => scaleOf(edit, input));
+  const [x, weight] = taker.inputs.map((name) => grids.get(name));
   if (!x || !weight) return;
-  const scale = weight.map((each) => Math.max(Math.fround(each * (x[0] as number)), 2 ** -149));
+  const scale = weight.scale.map((each) => Math.max(Math.fround(each * (x.scale[0] as number)), 2 ** -149));
   calibrateNode(edit, node, scale, new Int32Array(scale.length), node.attributes.has("axis") ? [scale.length] : []);
 }

@@ -76,7 +76,7 @@ function addErrors(
 }
 
 /** Signal over error power in dB, at their ends too: no error, no signal, an error that overflowed. */
-function decibels(signal: number, mse: number): number {
+export function decibels(signal: number, mse: number): number {
   if (mse === 0) return Infinity;
   if (signal === 0 || mse === Infinity) return -Infinity;
   return Number.isNaN(mse) ? Number.NaN : DECIBEL * engine().kernels.log_f64(signal / mse);

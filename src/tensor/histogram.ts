@@ -1,7 +1,8 @@
 // A histogram whose bins are the float32's own bits (docs/math.md, equation 12): sign, exponent and seven bits of mantissa.
 // It needs no range beforehand, never rescales, and merges exactly in any order, for it holds integers only.
 
-import { engine } from "../wasm/kernels.ts";
+import type { Heap } from "../wasm/heap.ts";
+import { type Engine, engine } from "../wasm/kernels.ts";
 import { bitsOf, eachPiece, eachValue, floatOf, type Source } from "./values.ts";
 
 /** Bins of a page: the mantissa's seven bits. A page is one sign and exponent. */
@@ -23,32 +24,48 @@ export function binEnd(bin: number): number {
   return floatOf(bin * BINS + BINS - 1);
 }
 
-/** Fewer values than this are counted one by one: clearing and reading 65,536 counters would take longer. */
-const FEW = 4096;
+/** Fewer values than this are counted one by one. */
+const FEW = 256;
+
+/** Counters that a bin has. */
+const COUNTERS = 4;
+
+/** Where each engine's counters are, all 0 between two calls; behind them a mark for each page. */
+const tables = new WeakMap<Heap, number>();
+
+function tableOf({ heap, arena }: Engine): number {
+  const known = tables.get(heap);
+  if (known !== undefined) return known;
+  const bytes = BINS * COUNTERS * 4 + BINS / PAGE;
+  const at = heap.take(bytes);
+  arena.view(Uint8Array, at, bytes).fill(0);
+  tables.set(heap, at);
+  return at;
+}
 
 /** Adds the finite ones of so many values to pages. */
 export function addToPages(pages: Pages, length: number, source: Source): void {
-  const { arena } = engine();
-  arena.scope(() => {
-    if (length < FEW) {
+  const running = engine();
+  const { arena, kernels } = running;
+  if (length < FEW) {
+    arena.scope(() => {
       const values = arena.view(Float32Array, source(0, length), length);
       for (const value of values) if (Number.isFinite(value)) addOne(pages, value);
-      return;
-    }
-    const counts = arena.zeros(BINS * 4);
-    eachValue(length, ({ kernels }, start, count) => kernels.histogram_f32_u32(source(start, count), counts, count));
-    const found = arena.view(Uint32Array, counts, BINS);
-    for (let page = 0; page * PAGE < BINS; page++) {
-      if (isMet(found, page)) addPage(pages, page, found.subarray(page * PAGE, (page + 1) * PAGE));
-    }
-  });
-}
-
-/** Whether a page has any count: most have none. */
-function isMet(counts: Uint32Array, page: number): boolean {
-  let bits = 0;
-  for (let i = page * PAGE; i < (page + 1) * PAGE; i++) bits |= counts[i] as number;
-  return bits !== 0;
+    });
+    return;
+  }
+  const counts = tableOf(running);
+  const marks = counts + BINS * COUNTERS * 4;
+  eachValue(length, (_, start, count) => kernels.histogram_f32_u32(source(start, count), counts, marks, count));
+  const met = arena.view(Uint8Array, marks, BINS / PAGE);
+  for (let page = met.indexOf(1); page >= 0; page = met.indexOf(1, page)) {
+    const found = arena.view(Uint32Array, counts + page * PAGE * COUNTERS * 4, PAGE * COUNTERS);
+    const sums = new Float64Array(PAGE);
+    for (let i = 0; i < found.length; i++) sums[i >> 2] = (sums[i >> 2] as number) + (found[i] as number);
+    addPage(pages, page, sums);
+    found.fill(0);
+    met[page] = 0;
+  }
 }
 
 function addOne(pages: Pages, value: number): void {

@@ -5,6 +5,11 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
+/** A shape with another extent of an axis. */
+export function withExtent(shape: readonly number[], axis: number, extent: number): number[] {
+  return shape.map((each, i) => (i === axis ? extent : each));
+}
+
 /** Neighbouring axes of extent n in one, with what is around them. */
 export interface Split {
   readonly outer: number;

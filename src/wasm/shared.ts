@@ -11,12 +11,8 @@ const BOUNDED = 1;
 const SHARED = 3;
 
 /** What a module exports, running on a memory. */
-export function exportsOf(
-  source: WebAssembly.Module | Uint8Array<ArrayBuffer>,
-  memory: WebAssembly.Memory,
-): WebAssembly.Exports {
-  const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
-  return new WebAssembly.Instance(module, { env: { memory } }).exports;
+export function exportsOf(module: Uint8Array<ArrayBuffer>, memory: WebAssembly.Memory): WebAssembly.Exports {
+  return new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory } }).exports;
 }
 
 /** The number at `at` (LEB128), and where it ends. */

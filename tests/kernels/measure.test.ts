@@ -74,11 +74,21 @@ testKernel("histogram_f32_u32 and histogram_f32_u32_bin", (bench) => {
   for (const n of SIZES) {
     const b = bench();
     const x = valuesOf(n, n).map((v, i) => (i % 7 === 6 ? NaN : v));
-    const counts = b.put(new Uint32Array(65536));
-    b.k.histogram_f32_u32(b.put(x), counts, n);
-    const wanted = new Uint32Array(65536);
-    for (const v of x) if (Number.isFinite(v)) wanted[histogramKey(v)] = (wanted[histogramKey(v)] as number) + 1;
-    assertBits(b.get(counts, new Uint32Array(65536)), wanted, `n ${n}`);
+    const counts = b.put(new Uint32Array(4 * 65536));
+    const met = b.put(new Uint8Array(512));
+    b.k.histogram_f32_u32(b.put(x), counts, met, n);
+    const wanted = new Uint32Array(4 * 65536);
+    const pages = new Uint8Array(512);
+    x.forEach((v, i) => {
+      if (!Number.isFinite(v)) return;
+      const key = histogramKey(v);
+      // the last one to three values are in the first counter
+      const at = 4 * key + (i < n - (n % 4) ? i % 4 : 0);
+      wanted[at] = (wanted[at] as number) + 1;
+      pages[key >>> 7] = 1;
+    });
+    assertBits(b.get(counts, new Uint32Array(4 * 65536)), wanted, `n ${n}`);
+    assertBits(b.get(met, new Uint8Array(512)), pages, `pages, n ${n}`);
     if (n === 0) continue;
     const bin = histogramKey(x[0] as number);
     const inBin = b.put(new Uint32Array(65536));

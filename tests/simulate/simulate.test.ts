@@ -61,6 +61,14 @@ test("average pools, sums and their activations have parameters of their own", (
   assert.deepEqual(quantized(simulate(graph(nodes))), ["w_quantized", "x_quantized", "a", "r", "p", "y"]);
 });
 
+test("the bias of a product, and the activation behind it, come before its quantizer", () => {
+  const nodes = [node("MatMul", "x m", "p"), node("Add", "p c", "s"), node("Relu", "s", "y")];
+  const m = seeded([8, 8], 3);
+  const names = (c: Constant) => quantized(simulate(graph(nodes, { m, c })));
+  assert.deepEqual(names(seeded([8], 4)), ["m_quantized", "x_quantized", "y"]);
+  assert.ok(names(seeded([8, 1], 4)).includes("p"));
+});
+
 test("functions of one value in a row are rounded once, behind the last", () => {
   const row = [
     node("Conv", "x w", "a"),
@@ -100,4 +108,13 @@ test("what nothing quantized takes stays in float, and why is told", () => {
     constants: constants({ w: half }),
   });
   assert.deepEqual(reasons(halves), { c: 'its weight "w" is not a float32 constant', y: 'its input "c" is in float' });
+});
+
+test("what computes in float16 is listed as what stays in float", () => {
+  const half = { format: "float16", shape: [4, 4, 1, 1], data: new Uint16Array(16) } as const;
+  const model = modelOf([node("Conv", "x w", "y")], {
+    inputs: [{ ...X, format: "float16" }],
+    constants: constants({ w: half }),
+  });
+  assert.deepEqual(reasons(model), { y: 'its weight "w" is not a float32 constant' });
 });

@@ -4,9 +4,9 @@ import { nodeRangeError } from "../../check.ts";
 import type { FormatName } from "../../formats.ts";
 import { floatOf, intOf, stringOf } from "../attributes.ts";
 import { combiner, type FunctionName, mapFloats } from "../float.ts";
-import { inFloat32 } from "../float-row.ts";
+import { inFloat32, inFloats } from "../float-row.ts";
 import { type Exact, exactOf, FLOATS, INTEGERS, leastOf, mostOf, viewsOf } from "../integers.ts";
-import { type Call, choosing, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
+import { type Call, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { checkFormats, input } from "../site.ts";
 
 /** The numbers of a node's function. */
@@ -136,7 +136,7 @@ const CLIP: Operator = inFloat32({
 
 /** A test of one value. */
 function testing(formats: readonly FormatName[], testOf: (site: Site) => (value: number) => boolean): Operator {
-  const row: Operator = {
+  return inFloats({
     infer(site) {
       checkFormats(site, 0, formats);
       return [{ format: "bool", shape: input(site, 0).shape }];
@@ -145,9 +145,7 @@ function testing(formats: readonly FormatName[], testOf: (site: Site) => (value:
       const test = testOf(call);
       return compileExact(call, (value) => +test(value));
     },
-  };
-  const converted = inFloat32(row);
-  return choosing(row, (site) => (input(site, 0).format === "float64" ? row : converted));
+  });
 }
 
 function infinityTest({ node }: Site): (value: number) => boolean {

@@ -6,7 +6,7 @@ import { tensorArray } from "../../tensor/tensor.ts";
 import { intOf, stringOf } from "../attributes.ts";
 import { alignedShape, commonShape, forEachRow, jointRuns } from "../broadcast.ts";
 import { combiner, mapFloats, type OperationName } from "../float.ts";
-import { inFloat32 } from "../float-row.ts";
+import { inFloat32, inFloats } from "../float-row.ts";
 import {
   combineElements,
   copyElements,
@@ -17,7 +17,7 @@ import {
   INTEGERS,
   viewsOf,
 } from "../integers.ts";
-import { type Call, choosing, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
+import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { checkFormats, input } from "../site.ts";
 
 /** An operation on two values: the kernel's for floats, functions for the rest. */
@@ -164,13 +164,7 @@ function pairing(operationOf: (site: Site) => Operation): Operator {
     },
     compile: (call) => compilePair(call, operationOf(call)),
   };
-  return keepingDoubles(row);
-}
-
-/** The row, with float16 and bfloat16 computed in float32. */
-function keepingDoubles(row: Operator): Operator {
-  const converted = inFloat32(row);
-  return choosing(row, (site) => (input(site, 0).format === "float64" ? row : converted));
+  return inFloats(row);
 }
 
 function shifting(site: Site): Operation {
@@ -186,7 +180,7 @@ function remaining(site: Site): Operation {
 
 /** y = x0 op x1 op x2 ...; of a mean divided by how many there are. */
 function folding(name: string, operation: Operation): Operator {
-  return keepingDoubles({
+  return inFloats({
     infer(site) {
       checkSame(site, operation.formats);
       const { format } = input(site, 0);

@@ -7,7 +7,7 @@ import { intOf, stringOf } from "../attributes.ts";
 import { inFloat32 } from "../float-row.ts";
 import { type Call, choosing, type Known, type Operator, type Place, type Site, viewOf } from "../operator.ts";
 import { inBytes } from "../packed-row.ts";
-import { axisOf, checkedShape, checkFormats, input } from "../site.ts";
+import { axisIn, checkedShape, checkFormats, input } from "../site.ts";
 import { stridesOf } from "../transpose.ts";
 
 type Indices = ArrayLike<number | bigint>;
@@ -26,10 +26,6 @@ function placeAlong(site: Site, index: number | bigint | undefined, extent: numb
   const place = given < 0 ? given + extent : given;
   if (place >= 0 && place < extent) return place;
   throw nodeRangeError(site.node, "indices", `integers of ${-extent}..${extent - 1}`, given);
-}
-
-function axisIn(site: Site): number {
-  return axisOf(site, intOf(site.node, "axis", 0), input(site, 0).shape.length);
 }
 
 /** Whole slices across an axis. */

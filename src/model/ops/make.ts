@@ -12,7 +12,7 @@ import { inFloat32 } from "../float-row.ts";
 import type { Attribute, Constant } from "../graph.ts";
 import { type Known, lengthOf, type Operator, type Place, type Site, viewOf } from "../operator.ts";
 import { inBytes } from "../packed-row.ts";
-import { axisOf, checkedShape, input, knownValue, numbersOf } from "../site.ts";
+import { axisIn, checkedShape, input, knownValue, numbersOf } from "../site.ts";
 import { stridesOf } from "../transpose.ts";
 
 /** The tensor that an attribute of a Constant spells. */
@@ -117,7 +117,7 @@ const EYE_LIKE: Operator = {
 /** The extent of a OneHot's new axis, and where it is in the result. */
 function hotAxis(site: Site): { depth: number; axis: number } {
   const depth = realsOf(knownValue(site, 1) as Constant)[0] ?? Number.NaN;
-  return { depth, axis: axisOf(site, intOf(site.node, "axis", -1), input(site, 0).shape.length + 1) };
+  return { depth, axis: axisIn(site, -1, input(site, 0).shape.length + 1) };
 }
 
 const ONE_HOT: Operator = inBytes({

@@ -1,12 +1,12 @@
 // Operators that copy values along axes (docs/math.md, equation 70), of any format.
 
 import { nodeError, nodeRangeError } from "../../check.ts";
-import { broadcastShape, sizeOf } from "../../tensor/shape.ts";
+import { broadcastShape, sizeOf, withExtent } from "../../tensor/shape.ts";
 import { tensorArray } from "../../tensor/tensor.ts";
 import { intOf, intsOf, stringOf } from "../attributes.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { inBytes } from "../packed-row.ts";
-import { axisOf, checkedShape, input, numbersOf } from "../site.ts";
+import { axisIn, axisOf, checkedShape, input, numbersOf } from "../site.ts";
 import { broadcastAxes, copyAlong, type Stride, stridesOf, walkOf } from "../transpose.ts";
 
 /** Values copied along axes, from one of the source and to one of the result on. */
@@ -143,11 +143,6 @@ function spaceToDepth(x: Known, site: Site): Moved {
   return { ...move, shape: [n, c * b * b, h / b, w / b] };
 }
 
-/** A shape with another extent of an axis. */
-function resized(shape: readonly number[], axis: number, extent: number): number[] {
-  return shape.map((each, i) => (i === axis ? extent : each));
-}
-
 /** The copies of parts that lie side by side along an axis of a whole, into it. */
 function joinings(whole: readonly number[], axis: number, extents: readonly number[]): Required<Copy>[] {
   const rows = sizeOf(whole.slice(0, axis));
@@ -178,7 +173,7 @@ const CONCAT: Operator = inBytes({
   infer(site) {
     const parts = site.inputs.map((_, i) => input(site, i));
     const { format, shape } = input(site, 0);
-    const axis = axisOf(site, intOf(site.node, "axis", 1), shape.length);
+    const axis = axisIn(site, 1);
     for (const part of parts) {
       const fits = part.shape.length === shape.length && part.shape.every((e, i) => i === axis || e === shape[i]);
       if (!fits || part.format !== format) {
@@ -189,11 +184,11 @@ const CONCAT: Operator = inBytes({
       }
     }
     const extent = parts.reduce((sum, part) => sum + (part.shape[axis] as number), 0);
-    return [{ format, shape: checkedShape(site, resized(shape, axis, extent), format) }];
+    return [{ format, shape: checkedShape(site, withExtent(shape, axis, extent), format) }];
   },
   compile(call) {
     const [y] = call.outputs as [Place];
-    const axis = axisOf(call, intOf(call.node, "axis", 1), y.shape.length);
+    const axis = axisIn(call, 1);
     const parts = call.inputs.map((_, i) => input(call, i));
     const copies = joinings(
       y.shape,
@@ -222,13 +217,13 @@ const SPLIT: Operator = inBytes({
   values: [1],
   infer(site) {
     const { format, shape } = input(site, 0);
-    const axis = axisOf(site, intOf(site.node, "axis", 0), shape.length);
+    const axis = axisIn(site);
     const parts = partsOf(site, shape[axis] as number);
-    return parts.map((part) => ({ format, shape: checkedShape(site, resized(shape, axis, part), format) }));
+    return parts.map((part) => ({ format, shape: checkedShape(site, withExtent(shape, axis, part), format) }));
   },
   compile(call) {
     const x = input(call, 0);
-    const axis = axisOf(call, intOf(call.node, "axis", 0), x.shape.length);
+    const axis = axisIn(call);
     const copies = joinings(x.shape, axis, partsOf(call, x.shape[axis] as number)).map(reversed);
     return inTurn(call.outputs.map((y, i) => (y ? copying(call, x, y, copies[i] as Copy) : () => {})));
   },

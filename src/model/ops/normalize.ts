@@ -1,13 +1,13 @@
 // Values less a mean, times a factor: over rows, groups, channels (docs/math.md, equation 66).
 
 import { nodeError, nodeRangeError } from "../../check.ts";
-import { type Split, sizeOf, splitAt } from "../../tensor/shape.ts";
+import { type Split, sizeOf, splitAt, withExtent } from "../../tensor/shape.ts";
 import { floatOf, intOf, intsOf } from "../attributes.ts";
 import { combiner, mapFloats, reducer } from "../float.ts";
 import { inFloat32 } from "../float-row.ts";
 import { FLOATS, viewsOf } from "../integers.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
-import { axisOf, checkFormats, input } from "../site.ts";
+import { axisIn, axisOf, checkFormats, input } from "../site.ts";
 
 /** Inputs that are floats; the first is what the first output is like. */
 function inferLike(site: Site): Known {
@@ -139,13 +139,9 @@ interface Layer {
   readonly axis?: number;
 }
 
-function firstAxis(site: Site, axis = -1): number {
-  return axisOf(site, intOf(site.node, "axis", axis), input(site, 0).shape.length);
-}
-
 function inferLayer(site: Site, layer: Layer): Known[] {
   const y = inferLike(site);
-  const first = firstAxis(site, layer.axis);
+  const first = axisIn(site, layer.axis ?? -1);
   for (const i of [layer.gamma, layer.beta ?? layer.gamma]) checkBroadcast(site, i, y.shape.slice(first));
   for (const i of layer.added ?? []) checkBroadcast(site, i, y.shape);
   const { mean, factor, sum } = layer.outputs ?? {};
@@ -198,7 +194,7 @@ function adding(call: Call, { added = [], outputs }: Layer): () => number {
 
 function compileLayer(call: Call, layer: Layer): () => void {
   const x = input(call, 0);
-  const first = firstAxis(call, layer.axis);
+  const first = axisIn(call, layer.axis ?? -1);
   const shape = x.shape.slice(first);
   const [rows, n] = [sizeOf(x.shape.slice(0, first)), sizeOf(shape)];
   const epsilon = floatOf(call.node, "epsilon", layer.added ? 1e-12 : 1e-5);
@@ -230,16 +226,16 @@ function withoutZeros(call: Call, at: number, length: number): void {
 /** Values divided by the norm along an axis. */
 const NORM: Operator = inFloat32({
   infer(site) {
-    axisOf(site, intOf(site.node, "axis", -1), input(site, 0).shape.length);
+    axisIn(site, -1);
     const p = intOf(site.node, "p", 2);
     if (p !== 1 && p !== 2) throw nodeRangeError(site.node, "p", "1 or 2", p);
     return [inferLike(site)];
   },
   compile(call) {
     const [x, y] = [input(call, 0), call.outputs[0] as Place];
-    const axis = axisOf(call, intOf(call.node, "axis", -1), x.shape.length);
+    const axis = axisIn(call, -1);
     const isSum = intOf(call.node, "p", 2) === 1;
-    const one = x.shape.map((extent, i) => (i === axis ? 1 : extent));
+    const one = withExtent(x.shape, axis, 1);
     const length = sizeOf(one);
     const reduce = reducer(call.store, isSum ? "REDUCTION_MAGNITUDES" : "REDUCTION_SQUARES", x.shape, [axis]);
     const divide = combiner(call.store, "OPERATION_DIV", x.shape, one, x.shape);

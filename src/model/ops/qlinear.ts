@@ -27,7 +27,7 @@ import {
   resultFormat,
   resultOf,
 } from "../quantized.ts";
-import { axisOf, checkFormats, input } from "../site.ts";
+import { axisIn, axisOf, checkFormats, input } from "../site.ts";
 import { broadcastAxes, copyAlong, walkOf } from "../transpose.ts";
 import { slidingAxes, threeAxes } from "../windows.ts";
 import { choose } from "./elementwise.ts";
@@ -94,7 +94,7 @@ function pair(operation: "add" | "mul"): Operator {
 
 /** Before opset 13 a softmax took all axes from its own on for one. */
 function softmaxRows(site: Site, shape: readonly number[]) {
-  const axis = axisOf(site, intOf(site.node, "axis", -1), shape.length);
+  const axis = axisIn(site, -1);
   return splitAt(shape, axis, intOf(site.node, "opset", 13) >= 13 ? axis + 1 : shape.length);
 }
 

@@ -21,7 +21,7 @@ import { formatOfType } from "../data-types.ts";
 import type { Node } from "../graph.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
 import { parametersOf, programRow, SCALE_FORMATS } from "../quantized.ts";
-import { axisOf, checkFormats, input } from "../site.ts";
+import { axisIn, checkFormats, input } from "../site.ts";
 
 /** Formats on the side of the numbers. */
 const NUMBERS: readonly FormatName[] = ["float32", "float16", "bfloat16"];
@@ -48,7 +48,7 @@ function grainFor(site: Site): Grain {
   const block = intOf(node, "block_size", 0);
   if (block < 0) throw nodeError(node, `"block_size" expected at least 0, got ${block}`);
   if (scale.shape.length === 0 || (block === 0 && lengthOf(scale) === 1)) return grainOf(shape);
-  const axis = axisOf(site, intOf(node, "axis", 1), shape.length);
+  const axis = axisIn(site, 1);
   const extent = shape[axis] as number;
   const wanted = block === 0 ? [extent] : shape.map((n, i) => (i === axis ? Math.ceil(n / block) : n));
   if (wanted.join() !== scale.shape.join()) {

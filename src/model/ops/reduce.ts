@@ -2,7 +2,7 @@
 
 import { nodeError, nodeRangeError } from "../../check.ts";
 import type { FormatName } from "../../formats.ts";
-import { sizeOf, splitAt } from "../../tensor/shape.ts";
+import { sizeOf, splitAt, withExtent } from "../../tensor/shape.ts";
 import { intOf } from "../attributes.ts";
 import { forEachRow, jointRuns } from "../broadcast.ts";
 import { combiner, type FunctionName, mapFloats, type ReductionName, reducer } from "../float.ts";
@@ -19,7 +19,7 @@ import {
   viewsOf,
 } from "../integers.ts";
 import { type Call, type Known, lengthOf, type Operator, type Place, type Site } from "../operator.ts";
-import { axesOf, axisOf, checkedShape, checkFormats, input, numbersOf } from "../site.ts";
+import { axesOf, axisIn, axisOf, checkedShape, checkFormats, input, numbersOf } from "../site.ts";
 
 /** The same of integers: a term from a value, two terms joined, the result of all n. */
 interface ExactReduction {
@@ -188,7 +188,7 @@ function pooling(reduction: Reduction): Operator {
 }
 
 /** Calls `visit` with the start and step of every line along an axis. */
-function forEachLine(
+export function forEachLine(
   shape: readonly number[],
   axis: number,
   visit: (start: number, step: number, line: number) => void,
@@ -206,14 +206,14 @@ function extremeIndex(isMax: boolean): Operator {
     infer(site) {
       checkFormats(site, 0, [...FLOATS, ...INTEGERS]);
       const { shape } = input(site, 0);
-      const axis = axisOf(site, intOf(site.node, "axis", 0), shape.length);
+      const axis = axisIn(site);
       if (shape[axis] === 0) throw nodeError(site.node, `expected values along axis ${axis}, got [${shape}]`);
       const keeps = intOf(site.node, "keepdims", 1) !== 0;
       return [{ format: "int64", shape: reducedShape(shape, [axis], keeps) }];
     },
     compile(call) {
       const [x, y] = [input(call, 0), call.outputs[0] as Place];
-      const axis = axisOf(call, intOf(call.node, "axis", 0), x.shape.length);
+      const axis = axisIn(call);
       const takesLast = intOf(call.node, "select_last_index", 0) !== 0;
       const n = x.shape[axis] as number;
       return () => {
@@ -262,9 +262,6 @@ const CUMULATIVE: Operator = inFloat32({
   },
 });
 
-const replaced = (shape: readonly number[], axis: number, extent: number) =>
-  shape.map((each, i) => (i === axis ? extent : each));
-
 /** How many TopK takes: an attribute before opset 10, then an input. */
 function countOf(site: Site, extent: number): number {
   const k = numbersOf(site, 1)?.[0] ?? intOf(site.node, "k", -1);
@@ -286,8 +283,8 @@ const TOP_K: Operator = inFloat32({
   infer(site) {
     checkFormats(site, 0, [...FLOATS, ...INTEGERS]);
     const { format, shape } = input(site, 0);
-    const axis = axisOf(site, intOf(site.node, "axis", -1), shape.length);
-    const taken = checkedShape(site, replaced(shape, axis, countOf(site, shape[axis] as number)), "int64");
+    const axis = axisIn(site, -1);
+    const taken = checkedShape(site, withExtent(shape, axis, countOf(site, shape[axis] as number)), "int64");
     return [
       { format, shape: taken },
       { format: "int64", shape: taken },
@@ -295,11 +292,11 @@ const TOP_K: Operator = inFloat32({
   },
   compile(call) {
     const { format, shape } = input(call, 0);
-    const axis = axisOf(call, intOf(call.node, "axis", -1), shape.length);
+    const axis = axisIn(call, -1);
     const [n, isLargest] = [shape[axis] as number, intOf(call.node, "largest", 1) !== 0];
     const k = countOf(call, n);
     const [values, indices] = call.outputs;
-    const taken = replaced(shape, axis, k);
+    const taken = withExtent(shape, axis, k);
     return () => {
       const spare = (each: Place | undefined, of: FormatName) =>
         each ?? { format: of, shape: taken, at: call.store.engine.arena.reserve(sizeOf(taken) * 8) };

@@ -7,6 +7,7 @@ import { inFloat32 } from "../float-row.ts";
 import { FLOATS, viewsOf } from "../integers.ts";
 import type { Call, Operator, Place, Site } from "../operator.ts";
 import { axisOf, checkFormats, input } from "../site.ts";
+import { forEachLine } from "./reduce.ts";
 
 /** What is normalized together: one axis; before opset 13 all from it on. */
 function splitOf(site: Site): Split {
@@ -71,15 +72,14 @@ const HARDMAX: Operator = inFloat32({
     const { outer, n, inner } = splitOf(call);
     return () => {
       const [from, to] = viewsOf(call, [x, y]);
-      for (let line = 0; line < outer * inner; line++) {
-        const start = Math.floor(line / inner) * n * inner + (line % inner);
+      forEachLine([outer, n, inner], 1, (start, step) => {
         let best = 0;
         for (let i = 0; i < n; i++) {
-          to[start + i * inner] = 0;
-          if ((from[start + i * inner] as number) > (from[start + best * inner] as number)) best = i;
+          to[start + i * step] = 0;
+          if ((from[start + i * step] as number) > (from[start + best * step] as number)) best = i;
         }
-        if (n > 0) to[start + best * inner] = 1;
-      }
+        if (n > 0) to[start + best * step] = 1;
+      });
     };
   },
 });
