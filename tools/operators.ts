@@ -15,8 +15,8 @@ inside: the same model gives the same bytes, and what octavo has no use for (oth
 stays as it was. What is no ONNX file, is damaged, is of another opset, or refers to files outside of the model's folder, is a \`ModelError\`.
 Files of more than 2 GB are not written: that is protobuf's limit.
 
-A model's constants lie on the bytes that it was read from, and go to wasm memory when a session first needs them: leave these bytes as they are
-(neither change nor transfer them) while the model is in use.
+A model's constants are copied from the bytes that it was read from when they are first used; those in files beside it lie on their bytes where they
+are aligned. Leave these bytes as they are (neither change nor transfer them) while the model is in use.
 
 **External data.** \`externalFiles(bytes)\` lists the files that a model has beside it, \`external\` gives their bytes. It is synchronous, so what has
 to be fetched is fetched first:

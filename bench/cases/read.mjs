@@ -69,7 +69,7 @@ function readCase({ build, octavo }) {
         figure: `${memory.toFixed(2)}x`,
         ok: memory <= ASKED_MEMORY,
       },
-      { work: "of it copied when used, for it lies unaligned", figure: `${(copied / length).toFixed(2)}x` },
+      { work: "of it copied when used", figure: `${(copied / length).toFixed(2)}x` },
     ];
   } finally {
     rmSync(folder, { recursive: true });

@@ -36,10 +36,13 @@ function shapeOf(tensor: TensorMessage, name: string): number[] {
   });
 }
 
-/** An array on the bytes where they are aligned, else on a copy of them. */
-function onBytes(format: FormatName, bytes: Uint8Array, length: number): TensorArray {
+/**
+ * An array on a copy of the bytes; on those of a file beside the model themselves, where they are aligned. In a model's file most are not:
+ * once all its constants are copied, nothing holds on to it.
+ */
+function onBytes(format: FormatName, bytes: Uint8Array, length: number, isExternal: boolean): TensorArray {
   const kind = tensorArray(format);
-  const isAligned = bytes.byteOffset % kind.BYTES_PER_ELEMENT === 0;
+  const isAligned = isExternal && bytes.byteOffset % kind.BYTES_PER_ELEMENT === 0;
   // not slice(): a Buffer's is no copy
   return isAligned
     ? new kind(bytes.buffer, bytes.byteOffset, length)
@@ -65,18 +68,18 @@ function maker(tensor: TensorMessage, name: string, format: FormatName, shape: n
   if (bytes.length !== wanted) {
     throw constantError(name, `${wanted} bytes of ${format} in shape [${shape}]`, bytes.length);
   }
-  return () => onBytes(format, bytes, length);
+  return () => onBytes(format, bytes, length, isExternal);
 }
 
-/** A constant whose array is made on first use: one that lies unaligned in the file is copied then, not before. */
+/** A constant whose array is made on first use: what is copied of the file is copied then, not before. */
 function lazily(format: FormatName, shape: number[], make: () => TensorArray, extra?: Uint8Array): Constant {
-  let made: TensorArray | undefined;
+  let data: TensorArray | (() => TensorArray) = make;
   return {
     format,
     shape,
     get data() {
-      made ??= make();
-      return made;
+      if (typeof data === "function") data = data();
+      return data;
     },
     ...(extra && { extra }),
   };
