@@ -6,7 +6,6 @@ import { Worker } from "node:worker_threads";
 import * as octavo from "../build/octavo.js";
 import { floats } from "./data.mjs";
 import { mobileNetV2 } from "./models.mjs";
-import { quantizedForms } from "./quantized.mjs";
 
 const ASKED = 0.9;
 const { values: flags } = parseArgs({ options: { seconds: { type: "string", default: "10" } } });
@@ -95,10 +94,10 @@ function takeTurns(sides, seconds) {
 
 const model = mobileNetV2();
 const feeds = { [model.graph.inputs[0].name]: floats(3 * 224 * 224, "normal", 1) };
-const { qoperator } = quantizedForms(octavo, model, feeds);
-const sessions = [1, 2].map((threads) => new octavo.Session(qoperator, { threads }));
+const small = await octavo.quantizeModel(model, { calibration: [feeds] });
+const sessions = [1, 2].map((threads) => new octavo.Session(small, { threads }));
 await Promise.all(sessions.map(({ ready }) => ready));
-const [alone, both] = sessions.map((session) => session.run(feeds).y.data);
+const [alone, both] = sessions.map((session) => Object.values(session.run(feeds))[0].data);
 if (Buffer.compare(Buffer.from(alone.buffer), Buffer.from(both.buffer)) !== 0) throw new Error("the bytes differ");
 const { one, two, end } = loops();
 const [first, second] = sessions.map((session) => ({

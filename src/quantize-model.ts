@@ -9,7 +9,7 @@ import { foldBatchNorms } from "./passes/fold-batch-norms.ts";
 import { fusePatterns } from "./passes/fuse-patterns.ts";
 import { removeIdentities } from "./passes/remove-identities.ts";
 import { calibrate } from "./simulate/calibrate.ts";
-import { type ConvertOptions, checkForm, convert } from "./simulate/convert.ts";
+import { type ConvertOptions, checkForm, convert, OPSET } from "./simulate/convert.ts";
 import { correctBias } from "./simulate/correct-bias.ts";
 import { needsNoData, quantizeWeights } from "./simulate/quantize-weights.ts";
 import { type JobOptions, KeptSamples, type Samples } from "./simulate/samples.ts";
@@ -22,14 +22,11 @@ export interface QuantizeModelOptions extends Scheme, JobOptions, ConvertOptions
   readonly calibration?: Samples;
 }
 
-/** The version of the operators from which on scales may be one a channel. */
-const PER_CHANNEL = 13;
-
 const PASSES = [foldConstants, removeIdentities, fusePatterns, foldBatchNorms];
 
 /** A model as it is best quantized: with as few nodes and values as possible. */
 export function prepareModel(model: Model): Model {
-  return PASSES.reduce((done, pass) => pass(done), raiseOpset(model, PER_CHANNEL));
+  return PASSES.reduce((done, pass) => pass(done), raiseOpset(model, OPSET));
 }
 
 /**

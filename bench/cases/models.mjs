@@ -70,15 +70,9 @@ const WORKS = {
 };
 
 /** The quantized forms of a float model, its ranges those of one sample. */
-async function formsOf({ convert, foldBatchNorms, quantizeModel }, model, feeds) {
-  const calibrated = await quantizeModel(foldBatchNorms(model), { calibration: [feeds] });
-  return { qdq: nameless(convert(calibrated)), qoperator: nameless(convert(calibrated, { form: "qoperator" })) };
-}
-
-/** A model whose nodes have no names. */
-function nameless(model) {
-  const { graph } = model;
-  return { ...model, graph: { ...graph, nodes: graph.nodes.map((node) => ({ ...node, name: "" })) } };
+async function formsOf({ quantizeModel }, model, feeds) {
+  const [qdq, qoperator] = ["qdq", "qoperator"].map((form) => quantizeModel(model, { calibration: [feeds], form }));
+  return { qdq: await qdq, qoperator: await qoperator };
 }
 
 /** How far two arrays are apart, as a share of the largest. */

@@ -179,7 +179,7 @@ export class Names {
 }
 
 /** Names of what the subgraphs of a node take from around it. */
-function captured(node: Node): string[] {
+export function captured(node: Node): string[] {
   return [...node.attributes.values()].flatMap(graphsOf).flatMap((graph) => {
     const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.constants.keys()]);
     for (const { outputs } of graph.nodes) for (const name of outputs) own.add(name);

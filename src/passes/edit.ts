@@ -1,15 +1,14 @@
 // A graph being rewritten: what gives and what takes each value stays true through every change. Every pass is a rule that looks at
 // one node after the other and changes what is around it.
 
-import { inOrder, type Model, type Node, takenBy, versionOf } from "../model/graph.ts";
+import { captured, inOrder, type Model, type Node, takenBy, versionOf } from "../model/graph.ts";
 import { operatorOf } from "../model/ops/index.ts";
 import { Writing } from "../model/writing.ts";
 import { type Outline, outlinesOf } from "./outline.ts";
 
-/** Whether a node takes a value by an input only, and not inside a subgraph. */
+/** Whether a node does not take a value inside a subgraph. */
 function takesOutside(node: Node, name: string): boolean {
-  const count = (names: readonly string[]) => names.filter((each) => each === name).length;
-  return count(takenBy(node)) === count(node.inputs);
+  return !captured(node).includes(name);
 }
 
 const renamed = (names: readonly string[], from: string, to: string) =>

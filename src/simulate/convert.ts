@@ -3,7 +3,7 @@
 
 import { checkOptions, checkWord } from "../check.ts";
 import { raiseAsNeeded, raiseOpset } from "../io/opset.ts";
-import { type Graph, inOrder, type Model, type Node, takenBy } from "../model/graph.ts";
+import { captured, type Graph, inOrder, type Model, type Node } from "../model/graph.ts";
 import { fuseQuantizers } from "../passes/fuse-quantizers.ts";
 import { type Bias, biasesOf } from "./biases.ts";
 import { Draft, quantizeConstant } from "./draft.ts";
@@ -21,12 +21,11 @@ export function checkForm(form: ConvertOptions["form"] = "qdq") {
 }
 
 /** The version in which scales may be for an axis, and Clip has its bounds as inputs. */
-const OPSET = 13;
+export const OPSET = 13;
 
 /** Names that a graph's outputs have, or that subgraphs take: these stay. */
 function fixedNames({ nodes, outputs }: Graph): Set<string> {
-  const captured = nodes.flatMap((node) => takenBy(node).slice(node.inputs.filter(Boolean).length));
-  return new Set([...outputs.map(({ name }) => name), ...captured]);
+  return new Set([...outputs.map(({ name }) => name), ...nodes.flatMap(captured)]);
 }
 
 /** The names that nodes take, but for biases that become others. */

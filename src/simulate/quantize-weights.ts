@@ -4,7 +4,6 @@
 import { type FloatFormat, FORMATS, type FormatName, floatMax } from "../formats.ts";
 import { raiseAsNeeded } from "../io/opset.ts";
 import { intOf } from "../model/attributes.ts";
-import { foldConstants } from "../model/fold-constants.ts";
 import { type Constant, constantOf, inOrder, type Model, makeNode, type Node, takenBy } from "../model/graph.ts";
 import { checkFloat, type Quantizable, quantizableOf } from "../model/quantizable.ts";
 import { encode } from "../tensor/codec.ts";
@@ -172,11 +171,11 @@ class Weights {
 }
 
 /**
- * A model whose weights are codes, and whose activations are made codes as they come where the scheme says "dynamic".
+ * A model, its constants folded, whose weights are codes, and whose activations are made codes as they come where the scheme says "dynamic".
  * @throws ModelError for a model that is quantized already, or naming a weight that holds NaN
  * @throws TypeError or RangeError for a scheme that is none
  */
 export function quantizeWeights(model: Model, scheme: Scheme = {}): Model {
   checkFloat(model);
-  return raiseAsNeeded(new Weights(foldConstants(model), scheme).result);
+  return raiseAsNeeded(new Weights(model, scheme).result);
 }

@@ -56,16 +56,28 @@ export function addToPages(pages: Pages, length: number, source: Source): void {
   }
   const counts = tableOf(running);
   const marks = counts + BINS * COUNTERS * 4;
-  eachValue(length, (_, start, count) => kernels.histogram_f32_u32(source(start, count), counts, marks, count));
-  const met = arena.view(Uint8Array, marks, BINS / PAGE);
-  for (let page = met.indexOf(1); page >= 0; page = met.indexOf(1, page)) {
-    const found = arena.view(Uint32Array, counts + page * PAGE * COUNTERS * 4, PAGE * COUNTERS);
-    const sums = new Float64Array(PAGE);
-    for (let i = 0; i < found.length; i++) sums[i >> 2] = (sums[i >> 2] as number) + (found[i] as number);
-    addPage(pages, page, sums);
-    found.fill(0);
-    met[page] = 0;
+  let isWhole = false;
+  try {
+    eachValue(length, (_, start, count) => kernels.histogram_f32_u32(source(start, count), counts, marks, count));
+    isWhole = true;
+  } finally {
+    const met = arena.view(Uint8Array, marks, BINS / PAGE);
+    for (let page = met.indexOf(1); page >= 0; page = met.indexOf(1, page)) {
+      const found = arena.view(Uint32Array, counts + page * PAGE * COUNTERS * 4, PAGE * COUNTERS);
+      if (isWhole) addPage(pages, page, sumsOf(found));
+      found.fill(0);
+      met[page] = 0;
+    }
   }
+}
+
+/** What the counters of each bin count together. */
+function sumsOf(counters: Uint32Array): Float64Array {
+  return Float64Array.from({ length: PAGE }, (_, bin) => {
+    let sum = 0;
+    for (let i = bin * COUNTERS; i < (bin + 1) * COUNTERS; i++) sum += counters[i] as number;
+    return sum;
+  });
 }
 
 function addOne(pages: Pages, value: number): void {

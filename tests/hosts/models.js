@@ -36,6 +36,17 @@ const sums = (...shape) => ({
 /** Scale and zero of uint8 codes. */
 const quantizer = (scale, zero) => [scalar(scale), code(zero)];
 
+/** The inputs of a QLinearConv of images with 6 channels. */
+const convolution = (x) => [
+  x,
+  ...quantizer(0.02, 130),
+  i8(5, 6, 3, 3),
+  scalar(0.01),
+  signed(0),
+  ...quantizer(0.05, 100),
+  sums(5),
+];
+
 const IMAGE = f(2, 6, 9, 7);
 
 /** A subgraph of one node on a constant. */
@@ -172,31 +183,8 @@ const NODES = [
   ["QuantizeLinear", [f(3, 4), positive(3)], { axis: 0n, output_dtype: 17n }],
   ["DequantizeLinear", [i8(3, 4), positive(4), i8(4)], { axis: 1n }],
   ["DynamicQuantizeLinear", [f(3, 35)], {}, 3],
-  [
-    "QLinearConv",
-    [
-      u8(1, 6, 9, 7),
-      ...quantizer(0.02, 130),
-      i8(5, 6, 3, 3),
-      scalar(0.01),
-      signed(0),
-      ...quantizer(0.05, 100),
-      sums(5),
-    ],
-  ],
-  [
-    `${MICROSOFT}QLinearConv`,
-    [
-      u8(1, 9, 7, 6),
-      ...quantizer(0.02, 130),
-      i8(5, 6, 3, 3),
-      scalar(0.01),
-      signed(0),
-      ...quantizer(0.05, 100),
-      sums(5),
-    ],
-    { channels_last: 1n, clamp: [90n, 130n] },
-  ],
+  ["QLinearConv", convolution(u8(1, 6, 9, 7))],
+  [`${MICROSOFT}QLinearConv`, convolution(u8(1, 9, 7, 6)), { channels_last: 1n, clamp: [90n, 130n] }],
   ["octavo:MaxPool", [u8(1, 9, 7, 19)], { kernel_shape: [3n, 2n], channels_last: 1n }],
   [
     `${MICROSOFT}QLinearConv`,

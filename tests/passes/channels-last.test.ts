@@ -3,9 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 // @ts-expect-error: it has no types
 import { mobileNetV2 } from "../../bench/models.mjs";
-// @ts-expect-error: it has no types
-import { quantizedForms } from "../../bench/quantized.mjs";
-import { type Model, run, tier, useTier } from "../../src/index.ts";
+import { type Model, quantizeModel, run, tier, useTier } from "../../src/index.ts";
 import { type Constant, type Graph, makeNode, type Node } from "../../src/model/graph.ts";
 import { channelsLast } from "../../src/passes/channels-last.ts";
 import { randomWords } from "../kernels/harness.ts";
@@ -211,9 +209,10 @@ test("a fused activation is a clamp of codes", () => {
   }
 });
 
-test("MobileNetV2 is transposed once, at its input", () => {
+test("MobileNetV2 is transposed once, at its input", async () => {
   const x = seeded([1, 3, 224, 224], 7);
-  const { qoperator } = quantizedForms({ run }, mobileNetV2(), { x });
+  const activations = { format: "uint8", range: "minmax" } as const;
+  const qoperator = await quantizeModel(mobileNetV2(), { activations, calibration: [{ x }], form: "qoperator" });
   const after = assertSameBytes(qoperator, [1, 3, 224, 224]);
   assert.equal(count(after, "Transpose"), 1);
   assert.equal(
